@@ -1,0 +1,66 @@
+import { Subject, takeUntil } from 'rxjs';
+import { createTransport } from '#transport';
+import { type HatchetOptions, resolveConfig } from './config.ts';
+import { ConfigError } from './error/errors.ts';
+import { createExchange } from './http/exchange.ts';
+import { createLane } from './operators/lane.ts';
+import { createKnownWorkflows } from './runs/known-workflows.ts';
+import { createRunMemory } from './runs/run-memory.ts';
+import { createRunsClient, type RunsClient } from './runs/runs-client.ts';
+
+/** A client of one tenant of one Hatchet server (or gateway, or embedded engine). */
+export interface Hatchet {
+  readonly runs: RunsClient;
+  /** The tenant; `default` until a token function has given a token that names it. */
+  readonly tenantId: string;
+  /** Ends what is under way with a `ConfigError`, closes every socket, and refuses what comes later. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Makes a client. Sends nothing.
+ *
+ * Settings come from the options, then from the environment (`HATCHET_CLIENT_TOKEN` and friends, as in the official SDKs),
+ * then from the token. This is the only function of the library that throws.
+ *
+ * @throws ConfigError if a setting is missing or wrong; the message names it and never holds the token
+ * @example
+ * ```ts
+ * await using hatchet = createHatchet();
+ * hatchet.runs.listWithPagination({ statuses: ['FAILED'] }).subscribe((run) => console.log(run.displayName));
+ * ```
+ */
+export function createHatchet(options: HatchetOptions = {}): Hatchet {
+  const config = resolveConfig(options, environment(), createTransport);
+  const closed = new Subject<never>();
+  const exchange = createExchange(config);
+  const runs = createRunsClient({
+    exchange,
+    namespace: config.namespace,
+    pollIntervalMs: config.pollIntervalMs,
+    waitTimeoutMs: config.waitTimeoutMs,
+    diagnose: config.diagnose,
+    memory: createRunMemory(),
+    knownWorkflows: createKnownWorkflows(exchange),
+    replayLane: createLane(),
+    guard: (operation) => operation.pipe(takeUntil(closed)),
+  });
+  const close = () => {
+    if (!closed.closed && !closed.hasError) closed.error(new ConfigError('the client was closed'));
+    return config.transport.close();
+  };
+  return {
+    runs,
+    get tenantId() {
+      return config.credentials.current()?.tenantId ?? config.tenantId;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** The process's environment; empty in a browser. */
+function environment(): Readonly<Record<string, string | undefined>> {
+  return typeof process === 'object' && typeof process.env === 'object' ? process.env : {};
+}

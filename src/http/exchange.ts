@@ -1,0 +1,174 @@
+import {
+  asyncScheduler,
+  catchError,
+  defer,
+  from,
+  map,
+  type Observable,
+  of,
+  retry,
+  switchMap,
+  throwError,
+  timeout,
+  timer,
+} from 'rxjs';
+import type { Diagnose } from '../diagnostics.ts';
+import { ConnectionError, type HatchetError, isHatchetError, TimeoutError } from '../error/errors.ts';
+import { type AnswerContext, readAnswer } from './answer.ts';
+import type { Access, Credentials } from './credentials.ts';
+import type { Endpoint } from './endpoint.ts';
+import { backoffMs, type ResolvedRetryPolicy } from './retry-policy.ts';
+import type { HttpTransport } from './transport.ts';
+
+/** Headers that go with every request beside the library's own. */
+export type ExtraHeaders = Readonly<Record<string, string>>;
+
+/** What an exchange is made of. */
+export interface ExchangeConfig {
+  readonly credentials: Credentials;
+  readonly transport: HttpTransport;
+  readonly headers: ExtraHeaders | (() => ExtraHeaders | Promise<ExtraHeaders>) | undefined;
+  readonly retry: ResolvedRetryPolicy;
+  /** Of one request, all its attempts together. Milliseconds. */
+  readonly timeoutMs: number;
+  readonly diagnose: Diagnose;
+}
+
+/**
+ * Sends one request and emits the answer's value once.
+ *
+ * Cold; unsubscribing aborts. Repeats what is safe to repeat after connection errors, 408, 429 and 5xx, within the
+ * deadline; a refused token is asked for once more and the request sent again, which is safe for every request, since
+ * the refused one did nothing.
+ */
+export type Exchange = <A>(endpoint: Endpoint<A>) => Observable<A>;
+
+export function createExchange(config: ExchangeConfig): Exchange {
+  const fixedHeaders = typeof config.headers === 'function' ? undefined : lowerCased(config.headers ?? {});
+  return (endpoint) => defer(() => exchangeOnce(config, fixedHeaders, endpoint));
+}
+
+/** One subscription: the state of its attempts lives here, above the retries. */
+function exchangeOnce<A>(
+  config: ExchangeConfig,
+  fixedHeaders: ExtraHeaders | undefined,
+  endpoint: Endpoint<A>,
+): Observable<A> {
+  const { credentials, diagnose, retry: policy, timeoutMs } = config;
+  const startedAt = asyncScheduler.now();
+  let attempts = 0;
+  let used: Access | undefined;
+  let askedAgain = false;
+
+  const send = (access: Access, extra: ExtraHeaders): Observable<A> => {
+    attempts += 1;
+    used = access;
+    const attempt = attempts;
+    const { operation, method } = endpoint;
+    const path = `${access.basePath}${endpoint.path(access.tenantId)}`;
+    const secrets = () => [access.token ?? '', ...Object.values(extra)];
+    const context: AnswerContext = { operation, method, path, attempts: attempt, runId: endpoint.runId, secrets };
+    const sentAt = asyncScheduler.now();
+    if (diagnose !== undefined) diagnose({ type: 'request', operation, method, path, attempt });
+    return config.transport
+      .request({
+        method,
+        origin: access.origin,
+        path: endpoint.query === undefined ? path : path + endpoint.query,
+        headers: headersOf(access, endpoint, extra),
+        body: endpoint.body === undefined ? undefined : JSON.stringify(endpoint.body),
+      })
+      .pipe(
+        catchError((cause: unknown) => throwError(() => noAnswer(cause, context))),
+        map((response) => {
+          const now = asyncScheduler.now();
+          if (diagnose !== undefined) {
+            const durationMs = now - sentAt;
+            diagnose({ type: 'response', operation, method, path, attempt, status: response.status, durationMs });
+          }
+          return readAnswer(response, endpoint.read, context, now);
+        }),
+      );
+  };
+
+  const pauseBefore = (error: HatchetError): Observable<unknown> => {
+    if (error._tag === 'AuthenticationError' && used !== undefined && !askedAgain) {
+      askedAgain = true;
+      const newer = credentials.refresh(used);
+      if (newer !== undefined) return newer;
+    }
+    if (!error.retryable || !endpoint.repeatable || attempts >= policy.maxAttempts) throw error;
+    const asked =
+      error._tag === 'RateLimitedError' || error._tag === 'HttpStatusError' ? error.retryAfterMs : undefined;
+    const delayMs = Math.max(backoffMs(policy, attempts, Math.random), asked ?? 0);
+    // Better the server's own answer now than a time-out later.
+    if (asyncScheduler.now() - startedAt + delayMs >= timeoutMs) throw error;
+    if (diagnose !== undefined) {
+      diagnose({ type: 'retry', operation: endpoint.operation, attempt: attempts, delayMs, error });
+    }
+    return timer(delayMs);
+  };
+
+  return defer(() => {
+    const access = credentials.current();
+    if (access !== undefined && fixedHeaders !== undefined) return send(access, fixedHeaders);
+    return credentials
+      .access()
+      .pipe(switchMap((known) => extraHeaders(config).pipe(switchMap((extra) => send(known, extra)))));
+  }).pipe(
+    retry({
+      delay: (error: unknown) => {
+        if (!isHatchetError(error)) throw error;
+        return pauseBefore(error);
+      },
+    }),
+    timeout({ first: timeoutMs, with: () => throwError(() => deadlinePassed(config, endpoint, used, attempts)) }),
+  );
+}
+
+function extraHeaders({ headers }: ExchangeConfig): Observable<ExtraHeaders> {
+  const given = typeof headers === 'function' ? from(Promise.resolve(headers())) : of(headers ?? {});
+  return given.pipe(map(lowerCased));
+}
+
+/** One spelling for each header, so that none is sent twice. */
+function lowerCased(headers: ExtraHeaders): ExtraHeaders {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+function headersOf(access: Access, endpoint: Endpoint<unknown>, extra: ExtraHeaders): Record<string, string> {
+  const headers: Record<string, string> = { ...extra };
+  // [hatchet] "Bearer" with a capital; "bearer" is refused.
+  if (access.token !== undefined) headers['authorization'] = `Bearer ${access.token}`;
+  // [hatchet] With any other content type the body's fields are ignored, or the answer is 415.
+  if (endpoint.body !== undefined) headers['content-type'] = 'application/json';
+  return headers;
+}
+
+function noAnswer(cause: unknown, context: AnswerContext): HatchetError {
+  if (isHatchetError(cause)) return cause;
+  const { operation, method, path, attempts, runId } = context;
+  const reason = cause instanceof Error ? cause.message : 'unknown reason';
+  return new ConnectionError(`${operation}: no answer to ${method} ${path}: ${reason}`, {
+    operation,
+    method,
+    path,
+    attempts,
+    runId,
+    cause,
+  });
+}
+
+function deadlinePassed(
+  { timeoutMs }: ExchangeConfig,
+  { operation, method, path, runId }: Endpoint<unknown>,
+  access: Access | undefined,
+  attempts: number,
+): TimeoutError {
+  const where = access === undefined ? undefined : `${access.basePath}${path(access.tenantId)}`;
+  return new TimeoutError(
+    `${operation}: no answer to ${method} ${where ?? 'the request'} within ${timeoutMs} ms (attempts: ${attempts})`,
+    { waitedMs: timeoutMs },
+    { operation, method, path: where, attempts, runId },
+  );
+}
