@@ -1,10 +1,10 @@
-import { Subject, takeUntil } from 'rxjs';
+import { type Observable, Subject, takeUntil } from 'rxjs';
 import { createTransport } from '#transport';
 import { type HatchetOptions, resolveConfig } from './config.ts';
 import { ConfigError } from './error/errors.ts';
 import { createExchange } from './http/exchange.ts';
-import { createLane } from './operators/lane.ts';
 import { createKnownWorkflows } from './runs/known-workflows.ts';
+import { createReplayLane } from './runs/replay-lane.ts';
 import { createRunMemory } from './runs/run-memory.ts';
 import { createRunsClient, type RunsClient } from './runs/runs-client.ts';
 
@@ -35,7 +35,7 @@ export function createHatchet(options: HatchetOptions = {}): Hatchet {
   const config = resolveConfig(options, environment(), createTransport);
   const closed = new Subject<never>();
   const exchange = createExchange(config);
-  const runs = createRunsClient({
+  const shared = {
     exchange,
     namespace: config.namespace,
     pollIntervalMs: config.pollIntervalMs,
@@ -43,9 +43,9 @@ export function createHatchet(options: HatchetOptions = {}): Hatchet {
     diagnose: config.diagnose,
     memory: createRunMemory(),
     knownWorkflows: createKnownWorkflows(exchange),
-    replayLane: createLane(),
-    guard: (operation) => operation.pipe(takeUntil(closed)),
-  });
+    guard: <A>(operation: Observable<A>) => operation.pipe(takeUntil(closed)),
+  };
+  const runs = createRunsClient({ ...shared, replayLane: createReplayLane(shared) });
   const close = () => {
     if (!closed.closed && !closed.hasError) closed.error(new ConfigError('the client was closed'));
     return config.transport.close();

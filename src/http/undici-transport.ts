@@ -25,6 +25,7 @@ interface AnswerObserver {
 function dispatch(agent: Agent, { method, origin, path, headers, body }: HttpRequest, observer: AnswerObserver) {
   let controller: Dispatcher.DispatchController | undefined;
   let aborted = false;
+  let over = false;
   let status = 0;
   let answerHeaders: HttpResponse['headers'] = {};
   let first: Buffer | undefined;
@@ -47,17 +48,21 @@ function dispatch(agent: Agent, { method, origin, path, headers, body }: HttpReq
         else (more ??= [first]).push(chunk);
       },
       onResponseEnd() {
+        over = true;
         const whole = more === undefined ? first : Buffer.concat(more);
         observer.next({ status, headers: answerHeaders, body: whole?.toString('utf8') ?? '' });
         observer.complete();
       },
       onResponseError(_controller, error) {
+        over = true;
         if (!aborted) observer.error(error);
       },
     },
   );
 
   return () => {
+    // The error below is dear (its stack): not for the many requests that have simply ended.
+    if (over) return;
     aborted = true;
     controller?.abort(new Error('unsubscribed'));
   };

@@ -1,4 +1,4 @@
-import { type Observable, Subject, type Subscription } from 'rxjs';
+import { defer, type Observable, of, Subject, takeUntil } from 'rxjs';
 import { ConfigError } from '../error/errors.ts';
 import { holdBack } from './demand.ts';
 
@@ -35,8 +35,11 @@ function iterate<A>(source: Observable<A>, maxBuffered: number): AsyncIterator<A
   let head = 0;
   const takers: Taker<A>[] = [];
   const wanted = new Subject<void>();
-  let subscription: Subscription | undefined;
+  const left = new Subject<void>();
+  let subscribed = false;
   let end: { readonly error?: unknown } | undefined;
+  /** An iteration that is over holds nobody back: the source may have other subscribers. */
+  const demand = defer(() => (end === undefined ? wanted : of(undefined)));
 
   const finish = (taker: Taker<A>) => {
     if (end !== undefined && 'error' in end) {
@@ -51,17 +54,22 @@ function iterate<A>(source: Observable<A>, maxBuffered: number): AsyncIterator<A
     for (const taker of takers.splice(0)) finish(taker);
   };
 
+  const leave = () => {
+    left.next();
+    wanted.next();
+  };
+
   const onValue = (value: A) => {
     const taker = takers.shift();
     if (taker !== undefined) taker.resolve({ done: false, value });
     else if (buffer.length - head < maxBuffered) buffer.push(value);
     else {
-      subscription?.unsubscribe();
       stop({
         error: new ConfigError(`eachValue: more than ${maxBuffered} values wait to be taken (option maxBuffered)`),
       });
+      leave();
     }
-    if (buffer.length > 0) holdBack(wanted);
+    if (buffer.length > 0) holdBack(demand);
   };
 
   return {
@@ -85,8 +93,10 @@ function iterate<A>(source: Observable<A>, maxBuffered: number): AsyncIterator<A
           return;
         }
         takers.push(taker);
-        if (subscription === undefined) {
-          subscription = source.subscribe({
+        if (!subscribed) {
+          subscribed = true;
+          // Not by the Subscription: there is none yet while a synchronous source emits.
+          source.pipe(takeUntil(left)).subscribe({
             next: onValue,
             error: (error: unknown) => stop({ error }),
             complete: () => stop({}),
@@ -94,10 +104,11 @@ function iterate<A>(source: Observable<A>, maxBuffered: number): AsyncIterator<A
         } else wanted.next();
       }),
     return: () => {
-      subscription?.unsubscribe();
       buffer = [];
       head = 0;
-      stop({});
+      for (const taker of takers.splice(0)) taker.resolve({ done: true, value: undefined });
+      end = {};
+      leave();
       return Promise.resolve({ done: true, value: undefined });
     },
   };

@@ -1,19 +1,22 @@
 import {
   asyncScheduler,
   bufferCount,
+  catchError,
   concat,
   concatMap,
   defer,
+  EMPTY,
   from,
   map,
   type Observable,
   of,
   reduce,
   switchMap,
+  throwError,
   timer,
   toArray,
 } from 'rxjs';
-import { ConfigError, type HatchetError } from '../error/errors.ts';
+import { ConfigError, type HatchetError, isHatchetError } from '../error/errors.ts';
 import { type AppliedFilter, applyFilter, checkRunId, checkWhole, type RunFilter } from '../model/filter.ts';
 import { isRecord } from '../model/json.ts';
 import type { V1TaskStatus } from '../model/status.ts';
@@ -52,7 +55,7 @@ export interface BulkOptions {
 /** What a bulk stream tells. Every run of the plan is in exactly one chunk or failure. */
 export type BulkEvent =
   | {
-      /** First: what will be worked on. */
+      /** First: what will be worked on. Runs that become readable only later add to the `total` of the events that follow. */
       readonly type: 'plan';
       readonly total: number;
       readonly since: Date;
@@ -92,6 +95,11 @@ export type BulkEvent =
 /** What is done to runs in bulk. */
 interface BulkAction {
   readonly statuses: readonly V1TaskStatus[];
+  /**
+   * Whether runs that the filter selects after all chunks, and did not before, are to be acted on too. [hatchet] Runs become
+   * readable some time after their creation; a run that fails meanwhile, however, was not meant.
+   */
+  readonly findsLateRuns: boolean;
   readonly act: (
     context: RunsContext,
     operation: string,
@@ -101,8 +109,13 @@ interface BulkAction {
   readonly idsOrThrow: (operation: string, outcome: BulkOutcome) => string[];
 }
 
-export const CANCEL: BulkAction = { statuses: ['RUNNING', 'QUEUED'], act: cancelAll, idsOrThrow };
-export const REPLAY: BulkAction = { statuses: ['FAILED', 'CANCELLED'], act: replayAll, idsOrThrow: replayedOrThrow };
+export const CANCEL: BulkAction = { statuses: ['RUNNING', 'QUEUED'], findsLateRuns: true, act: cancelAll, idsOrThrow };
+export const REPLAY: BulkAction = {
+  statuses: ['FAILED', 'CANCELLED'],
+  findsLateRuns: false,
+  act: replayAll,
+  idsOrThrow: replayedOrThrow,
+};
 
 const DEFAULT_SLEEP_MS = 3_000;
 const DEFAULT_CHUNK = 500;
@@ -121,17 +134,46 @@ export function actOnSelection(
   selection: RunSelection,
 ): Observable<string[]> {
   return defer(() => {
-    const selected = selectedIds(context, operation, action, selection);
-    return selected.pipe(
-      switchMap(({ ids, since }) =>
-        from(piecesOf(ids, IDS_PER_PIECE)).pipe(
-          concatMap((piece) => action.act(context, operation, piece, { verify: true, ...since })),
-          reduce(together, NOTHING_DONE),
-        ),
-      ),
-      map((outcome) => action.idsOrThrow(operation, outcome)),
+    const { ids, filters } = checkedSelection(operation, selection);
+    if (ids !== undefined) return actOn(context, operation, action, [...new Set(ids)]);
+    const applied = bulkFilter(operation, action, filters);
+    const until = applied.until ?? new Date(asyncScheduler.now());
+    return withWorkflowIds(context, operation, applied).pipe(
+      switchMap((resolved) => {
+        const seen = new Set<string>();
+        /** What the filter selects and nothing was done to yet; after the first time, runs that showed up late. */
+        const work = (filter: AppliedFilter): Observable<BulkOutcome> =>
+          allIds(context, operation, filter).pipe(
+            switchMap((selected) => {
+              const fresh = selected.filter((id) => !seen.has(id));
+              for (const id of fresh) seen.add(id);
+              if (fresh.length === 0) return of(NOTHING_DONE);
+              const first = actOn(context, operation, action, fresh, applied.since);
+              return action.findsLateRuns ? concat(first, work({ ...resolved, until })) : first;
+            }),
+          );
+        return work(resolved);
+      }),
     );
-  });
+  }).pipe(
+    reduce(together, NOTHING_DONE),
+    map((outcome) => action.idsOrThrow(operation, outcome)),
+  );
+}
+
+/** Acts on runs in pieces that one call can hold. */
+function actOn(
+  context: RunsContext,
+  operation: string,
+  action: BulkAction,
+  ids: readonly string[],
+  since?: Date,
+): Observable<BulkOutcome> {
+  return from(piecesOf(ids, IDS_PER_PIECE)).pipe(
+    concatMap((piece) =>
+      action.act(context, operation, piece, { verify: true, ...(since === undefined ? {} : { since }) }),
+    ),
+  );
 }
 
 /** See `RunsClient.bulkCancelByFiltersWithPagination` and `RunsClient.bulkReplayByFiltersWithPagination`. */
@@ -155,74 +197,113 @@ export function actByFilters(
       throw new ConfigError(message, { operation });
     }
     const applied = bulkFilter(operation, action, filter);
+    const until = applied.until ?? new Date(asyncScheduler.now());
+    const act = (chunk: readonly string[]) =>
+      dryRun ? of(untouched(chunk)) : action.act(context, operation, chunk, { verify, since: applied.since });
     return withWorkflowIds(context, operation, applied).pipe(
-      switchMap((resolved) => allIds(context, operation, resolved)),
-      switchMap((ids) => {
-        const plan = {
-          total: ids.length,
-          since: applied.since,
-          until: applied.until ?? new Date(asyncScheduler.now()),
-        };
-        const act = (chunk: readonly string[]) =>
-          dryRun ? of(untouched(chunk)) : action.act(context, operation, chunk, { verify, since: applied.since });
-        const pace = dryRun ? 0 : sleepTime;
-        return concat(of<BulkEvent>({ type: 'plan', ...plan }), chunks(context, operation, ids, chunkSize, pace, act));
-      }),
+      switchMap((resolved) =>
+        allIds(context, operation, resolved).pipe(
+          switchMap((ids) =>
+            concat(
+              of<BulkEvent>({ type: 'plan', total: ids.length, since: applied.since, until }),
+              chunkByChunk(context, {
+                operation,
+                ids,
+                chunkSize,
+                pauseMs: dryRun ? 0 : sleepTime,
+                act,
+                late:
+                  action.findsLateRuns && verify && !dryRun
+                    ? allIds(context, operation, { ...resolved, until })
+                    : EMPTY,
+              }),
+            ),
+          ),
+        ),
+      ),
     );
   });
 }
 
-/** Chunk after chunk, with a pause between two of them, and the sum at the end. */
-function chunks(
+/** A bulk stream after its plan. */
+interface BulkWork {
+  readonly operation: string;
+  readonly ids: readonly string[];
+  readonly chunkSize: number;
+  readonly pauseMs: number | 'adaptive';
+  readonly act: (chunk: readonly string[]) => Observable<BulkOutcome>;
+  /** What the filter selects now, to find runs that were not readable yet when the ids were pulled. */
+  readonly late: Observable<readonly string[]>;
+}
+
+/** Chunk after chunk, with a pause between two of them, then the runs that showed up late, and the sum at the end. */
+function chunkByChunk(
   context: RunsContext,
-  operation: string,
-  ids: readonly string[],
-  chunkSize: number,
-  sleepTime: number | 'adaptive',
-  act: (chunk: readonly string[]) => Observable<BulkOutcome>,
+  { operation, ids, chunkSize, pauseMs, act, late }: BulkWork,
 ): Observable<BulkEvent> {
   return defer(() => {
-    const total = ids.length;
+    const planned = new Set<string>();
     const failedIds: string[] = [];
+    let index = 0;
     let affected = 0;
     let done = 0;
     let lastTookMs = 0;
 
     const pause = (): Observable<unknown> => {
-      const ms = sleepTime === 'adaptive' ? lastTookMs : sleepTime;
-      if (ms === 0) return of(undefined);
+      const ms = pauseMs === 'adaptive' ? lastTookMs : pauseMs;
+      if (index === 0 || ms === 0) return of(undefined);
       context.diagnose?.({ type: 'wait', operation, ms, reason: 'between-chunks' });
       return timer(ms);
     };
 
-    const work = (chunk: readonly string[], index: number): Observable<BulkEvent> =>
-      (index === 0 ? of(undefined) : defer(pause)).pipe(
+    /** What a chunk's outcome tells: the runs that did not fail, then a failure for each reason. */
+    const told = (chunk: readonly string[], outcome: BulkOutcome): readonly BulkEvent[] => {
+      const total = planned.size;
+      const failed = new Set(outcome.failures.map(({ runId }) => runId));
+      const good = chunk.filter((id) => !failed.has(id));
+      const events: BulkEvent[] = [];
+      failedIds.push(...failed);
+      affected += outcome.affected.length;
+      done += good.length;
+      if (good.length > 0) {
+        events.push({ type: 'chunk', index, ids: good, affected: outcome.affected, done, total });
+      }
+      for (const group of byReason(outcome)) {
+        done += group.ids.length;
+        events.push({ type: 'failure', index, ...group, done, total });
+      }
+      index += 1;
+      return events;
+    };
+
+    const work = (chunk: readonly string[]): Observable<BulkEvent> =>
+      defer(pause).pipe(
         switchMap(() => {
           const startedAt = asyncScheduler.now();
           return act(chunk).pipe(
             concatMap((outcome) => {
               lastTookMs = asyncScheduler.now() - startedAt;
-              const failed = new Set(outcome.failures.map(({ runId }) => runId));
-              failedIds.push(...failed);
-              affected += outcome.affected.length;
-              const good = chunk.filter((id) => !failed.has(id));
-              done += good.length;
-              const told: BulkEvent[] = [];
-              if (good.length > 0)
-                told.push({ type: 'chunk', index, ids: good, affected: outcome.affected, done, total });
-              for (const group of byReason(outcome)) {
-                done += group.ids.length;
-                told.push({ type: 'failure', index, ...group, done, total });
-              }
-              return told;
+              return told(chunk, outcome);
             }),
           );
         }),
       );
 
+    /** Works on the runs that no chunk has had yet, and then on those that have shown up meanwhile. */
+    const workOn = (selected: readonly string[], next: Observable<readonly string[]>): Observable<BulkEvent> => {
+      const fresh = selected.filter((id) => !planned.has(id));
+      for (const id of fresh) planned.add(id);
+      const more = next.pipe(
+        switchMap((found) => (found.every((id) => planned.has(id)) ? EMPTY : workOn(found, late))),
+        // The plan has been carried out; a look for late runs that fails takes nothing of it back.
+        catchError((error: unknown) => (isHatchetError(error) ? EMPTY : throwError(() => error))),
+      );
+      return concat(from(fresh).pipe(bufferCount(chunkSize), concatMap(work)), more);
+    };
+
     return concat(
-      from(ids).pipe(bufferCount(chunkSize), concatMap(work)),
-      defer(() => of<BulkEvent>({ type: 'done', total, affected, failed: failedIds.length, failedIds })),
+      workOn(ids, late),
+      defer(() => of<BulkEvent>({ type: 'done', total: planned.size, affected, failed: failedIds.length, failedIds })),
     );
   });
 }
@@ -262,21 +343,6 @@ function bulkFilter(operation: string, action: BulkAction, filter: RunFilter): A
 
 function withoutUndefined(filter: RunFilter): RunFilter {
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
-}
-
-function selectedIds(
-  context: RunsContext,
-  operation: string,
-  action: BulkAction,
-  selection: RunSelection,
-): Observable<{ readonly ids: readonly string[]; readonly since: { readonly since?: Date } }> {
-  const { ids, filters } = checkedSelection(operation, selection);
-  if (ids !== undefined) return of({ ids: [...new Set(ids)], since: {} });
-  const applied = bulkFilter(operation, action, filters);
-  return withWorkflowIds(context, operation, applied).pipe(
-    switchMap((resolved) => allIds(context, operation, resolved)),
-    map((found) => ({ ids: found, since: { since: applied.since } })),
-  );
 }
 
 /** [hatchet] An empty selection is answered with success; a filter without fields hits everything there is. */

@@ -1,4 +1,4 @@
-import { catchError, defer, EMPTY, expand, last, map, type Observable, takeWhile, throwError } from 'rxjs';
+import { defer, EMPTY, expand, finalize, last, map, type Observable, share, takeWhile, tap } from 'rxjs';
 import { isHatchetError } from '../error/errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { type NamedWorkflow, workflows } from '../http/endpoints.ts';
@@ -15,21 +15,33 @@ export interface KnownWorkflows {
 
 export function createKnownWorkflows(exchange: Exchange): KnownWorkflows {
   const names = new Set<string>();
-  return {
-    has: (name) => names.has(name),
-    idOf: (operation, name) =>
-      defer(() => pageWith(exchange, operation, name, 0)).pipe(
-        map((id) => {
+  const underWay = new Map<string, Observable<string | undefined>>();
+
+  const lookUp = (operation: string, name: string): Observable<string | undefined> =>
+    pageWith(exchange, operation, name, 0).pipe(
+      tap({
+        next: (id) => {
           // Only good news is kept: a workflow that is missing now may be registered in a moment.
           if (id === undefined) names.delete(name);
           else names.add(name);
-          return id;
-        }),
-        catchError((error: unknown) => {
+        },
+        error: (error: unknown) => {
           if (isHatchetError(error) && !error.retryable) names.add(name);
-          return throwError(() => error);
-        }),
-      ),
+        },
+      }),
+      finalize(() => underWay.delete(name)),
+      // Many triggers at once of one workflow ask once.
+      share(),
+    );
+
+  return {
+    has: (name) => names.has(name),
+    idOf: (operation, name) =>
+      defer(() => {
+        const question = underWay.get(name) ?? lookUp(operation, name);
+        underWay.set(name, question);
+        return question;
+      }),
   };
 }
 

@@ -135,7 +135,7 @@ export interface RunsClient {
    * Cancels a run, and sees to it that it stops. A run that had ended already stays as it is. [hatchet] Child runs go on.
    *
    * Emits: `[runId]`, once, when the run is no longer live. Errors: `RunNotFoundError`; `TimeoutError` if it still lives
-   * after five cancels. Requests: a cancel and a look, repeated as needed; a run of moments ago is waited for first, since
+   * after 18 s of cancelling. Requests: a cancel and a look, repeated as needed; a run of moments ago is waited for first, since
    * the server loses a cancel that comes too early.
    */
   cancel(runId: string): Observable<string[]>;
@@ -144,8 +144,8 @@ export interface RunsClient {
    * Replays a run: the same run, one attempt more. Takes the id of a step to replay it and what follows.
    *
    * Emits: `[runId]`, once, when the new attempt shows. Errors: `RunNotFoundError`; `RunNotFinishedError` for a running run;
-   * `TimeoutError` if no new attempt shows after five tries. Requests: attempts are read, the replay is sent, attempts are
-   * read again; one replay at a time per client.
+   * `TimeoutError` if no new attempt shows after four tries of 6 s. Requests: attempts are read, the replay is sent, attempts are
+   * read again; one call at a time per client, which takes what was asked for meanwhile together.
    */
   replay(runId: string): Observable<string[]>;
 

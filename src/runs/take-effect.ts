@@ -1,11 +1,17 @@
-import { defer, type Observable, of, switchMap, timer } from 'rxjs';
+import { asyncScheduler, defer, type Observable, of, switchMap, timer } from 'rxjs';
 import type { RunsContext } from './context.ts';
 
-/** How often an action is sent again for the runs that it did not take effect on. */
-const MAX_SENDS = 5;
+/** Pauses between looks, doubling from the first to the last, in milliseconds: an idle server acts within some ms. */
+const FIRST_PAUSE_MS = 20;
+const LAST_PAUSE_MS = 800;
 
-/** Pauses between looks after each send, in milliseconds: an idle server acts within some ms, a busy one within 300. */
-const LOOK_PAUSES_MS = [20, 50, 100, 200, 400, 800] as const;
+/** How long and how often an action is tried. */
+export interface Patience {
+  /** How often it is sent at most. */
+  readonly sends: number;
+  /** How long nothing may take effect before it is sent again, in milliseconds. */
+  readonly stallMs: number;
+}
 
 /** What is still open of an action on many runs. */
 export interface Progress<R> {
@@ -17,6 +23,7 @@ export interface Progress<R> {
 /** An action that the server may lose, and how to see whether it did. */
 export interface Action<R> {
   readonly operation: string;
+  readonly patience: Patience;
   /** Sends the action for these runs, once. */
   readonly send: (ids: readonly string[]) => Observable<unknown>;
   /** Looks which of the pending runs the action took effect on, and moves them into the result. */
@@ -24,38 +31,43 @@ export interface Action<R> {
 }
 
 /**
- * Sends an action, looks whether it took effect, and sends it again for the runs that it did not reach.
+ * Sends an action, looks whether it took effect, and sends it again for the runs that it did not reach. As long as one
+ * run after the other shows the effect, it waits: a busy server is slow, which is not the same as forgetful.
  *
- * Emits: the progress once, when nothing is pending or after five sends. Errors: as `send` and `look`.
+ * Emits: the progress once, when nothing is pending or after the last send. Errors: as `send` and `look`.
  */
 export function untilItTakesEffect<R>(
-  context: RunsContext,
-  action: Action<R>,
+  context: Pick<RunsContext, 'diagnose'>,
+  { operation, patience, send, look }: Action<R>,
   start: Progress<R>,
 ): Observable<Progress<R>> {
   const round = (progress: Progress<R>, sends: number): Observable<Progress<R>> => {
-    if (progress.pending.length === 0 || sends === MAX_SENDS) return of(progress);
-    return action.send(progress.pending).pipe(
-      switchMap(() => looks(progress, 0)),
+    if (progress.pending.length === 0 || sends === patience.sends) return of(progress);
+    return send(progress.pending).pipe(
+      switchMap(() => looks(progress, asyncScheduler.now(), FIRST_PAUSE_MS)),
       switchMap((next) => round(next, sends + 1)),
     );
   };
-  const looks = (progress: Progress<R>, index: number): Observable<Progress<R>> => {
-    const ms = LOOK_PAUSES_MS[index];
-    if (ms === undefined || progress.pending.length === 0) return of(progress);
-    return defer(() => {
-      context.diagnose?.({ type: 'wait', operation: action.operation, ms, reason: 'taking-effect' });
-      return timer(ms);
-    }).pipe(
-      switchMap(() => action.look(progress)),
-      switchMap((next) => looks(next, index + 1)),
-    );
-  };
+  const looks = (progress: Progress<R>, movedAt: number, ms: number): Observable<Progress<R>> =>
+    defer(() => {
+      const stalled = asyncScheduler.now() - movedAt >= patience.stallMs;
+      if (progress.pending.length === 0 || stalled) return of(progress);
+      context.diagnose?.({ type: 'wait', operation, ms, reason: 'taking-effect' });
+      return timer(ms).pipe(
+        switchMap(() => look(progress)),
+        switchMap((next) => {
+          const moved = next.pending.length < progress.pending.length;
+          return looks(next, moved ? asyncScheduler.now() : movedAt, Math.min(LAST_PAUSE_MS, ms * 2));
+        }),
+      );
+    });
   return round(start, 0);
 }
 
-/** How long all looks of all sends take at most, in milliseconds; for error messages. */
-export const EFFECT_TIMEOUT_MS: number = MAX_SENDS * LOOK_PAUSES_MS.reduce((sum, ms) => sum + ms, 0);
+/** How long an action that does nothing at all is tried, in milliseconds. */
+export function triedForMs({ sends, stallMs }: Patience): number {
+  return sends * stallMs;
+}
 
 /** Splits an array into pieces of at most `size`. */
 export function piecesOf<A>(items: readonly A[], size: number): readonly (readonly A[])[] {

@@ -1,6 +1,6 @@
 import { asyncScheduler, defer, map, type Observable, retry, switchMap, timer } from 'rxjs';
 import { type HatchetError, isHatchetError, WorkflowNotFoundError } from '../error/errors.ts';
-import type { RunsContext } from './context.ts';
+import type { SharedContext } from './context.ts';
 
 /** Pauses between looks at a run that is not readable yet: from the first to the last, doubling. Milliseconds. */
 const FIRST_PAUSE_MS = 10;
@@ -20,7 +20,7 @@ const SUSPICIOUS_MS = 250;
  * everything else as it comes.
  */
 export function whenVisible<A>(
-  context: RunsContext,
+  context: SharedContext,
   operation: string,
   runId: string,
   look: Observable<A>,
@@ -52,7 +52,7 @@ export function whenVisible<A>(
 }
 
 /** Emits if the workflow is registered, and errors if it is not. */
-function mustExist(context: RunsContext, operation: string, name: string, cause: HatchetError): Observable<string> {
+function mustExist(context: SharedContext, operation: string, name: string, cause: HatchetError): Observable<string> {
   return context.knownWorkflows.idOf(operation, name).pipe(
     map((id) => {
       if (id === undefined) throw workflowNotFound(operation, name, cause);
