@@ -1,4 +1,6 @@
-import { type Observable, Subject, takeUntil } from 'rxjs';
+// So that the declarations stand on their own where a consumer's `lib` has no Symbol.asyncDispose.
+/// <reference lib="esnext.disposable" preserve="true" />
+import { map, type Observable, Subject, takeUntil } from 'rxjs';
 import { createTransport } from '#transport';
 import { type HatchetOptions, resolveConfig } from './config.ts';
 import { ConfigError } from './error/errors.ts';
@@ -7,6 +9,7 @@ import { createKnownWorkflows } from './runs/known-workflows.ts';
 import { createReplayLane } from './runs/replay-lane.ts';
 import { createRunMemory } from './runs/run-memory.ts';
 import { createRunsClient, type RunsClient } from './runs/runs-client.ts';
+import { watchUntilEnded } from './runs/wait.ts';
 
 /** A client of one tenant of one Hatchet server (or gateway, or embedded engine). */
 export interface Hatchet {
@@ -45,10 +48,23 @@ export function createHatchet(options: HatchetOptions = {}): Hatchet {
     knownWorkflows: createKnownWorkflows(exchange),
     guard: <A>(operation: Observable<A>) => operation.pipe(takeUntil(closed)),
   };
-  const runs = createRunsClient({ ...shared, replayLane: createReplayLane(shared) });
-  const close = () => {
+  const events = config.events.connect({
+    credentials: config.credentials,
+    exchange,
+    transport: config.transport,
+    headers: config.headers,
+    retry: config.retry,
+    timeoutMs: config.timeoutMs,
+    diagnose: config.diagnose,
+    watch: (runId) =>
+      watchUntilEnded(shared, 'runs.subscribeToStream', runId).pipe(
+        map(({ status, ending }) => ({ status, final: ending !== undefined })),
+      ),
+  });
+  const runs = createRunsClient({ ...shared, events, replayLane: createReplayLane(shared) });
+  const close = async () => {
     if (!closed.closed && !closed.hasError) closed.error(new ConfigError('the client was closed'));
-    return config.transport.close();
+    await Promise.all([events.close(), config.transport.close()]);
   };
   return {
     runs,

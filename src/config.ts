@@ -1,6 +1,8 @@
 import type { Diagnose, Diagnostic } from './diagnostics.ts';
 import { shielded } from './diagnostics.ts';
 import { ConfigError } from './error/errors.ts';
+import { defaultRunEvents } from './events/default-source.ts';
+import type { RunEventSource } from './events/source.ts';
 import { type Access, askedCredentials, type Credentials, fixedCredentials } from './http/credentials.ts';
 import type { ExtraHeaders } from './http/exchange.ts';
 import type { ResolvedRetryPolicy, RetryPolicy } from './http/retry-policy.ts';
@@ -29,6 +31,11 @@ export interface HatchetOptions {
   readonly headers?: ExtraHeaders | (() => ExtraHeaders | Promise<ExtraHeaders>) | undefined;
   /** What carries requests. Default: undici on Node, `fetch` in a browser. */
   readonly transport?: HttpTransport | undefined;
+  /**
+   * Where run events come from. Default: SSE at `serverUrl` (our gateway, the embedded engine); a Hatchet server itself has
+   * none, then the run is polled and a `gap` says that chunks cannot be had. On a Node back end: `grpcRunEvents()`.
+   */
+  readonly events?: RunEventSource | undefined;
   /** Deadline of one request with all its attempts, in milliseconds. Default 30,000. */
   readonly timeoutMs?: number | undefined;
   /** How requests that are safe to repeat are repeated. */
@@ -46,6 +53,7 @@ export interface ResolvedConfig {
   readonly credentials: Credentials;
   readonly transport: HttpTransport;
   readonly headers: HatchetOptions['headers'];
+  readonly events: RunEventSource;
   /** The tenant, as far as it is known without asking for a token. */
   readonly tenantId: string;
   readonly namespace: string;
@@ -95,6 +103,7 @@ export function resolveConfig(
   return {
     credentials,
     headers: options.headers,
+    events: options.events ?? defaultRunEvents(),
     tenantId: credentials.current()?.tenantId ?? tenant ?? DEFAULT_TENANT,
     namespace,
     timeoutMs: duration(options.timeoutMs, 'timeoutMs') ?? 30_000,
@@ -116,11 +125,15 @@ export function withNamespace(namespace: string, name: string): string {
   return name.startsWith(namespace) ? name : namespace + name;
 }
 
-/** A duration option in milliseconds: positive and finite. Throws `ConfigError`. */
+/** Beyond this a timer of the platform fires at once. Milliseconds (24.8 days). */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** A duration option in milliseconds: positive, and short enough for a timer. Throws `ConfigError`. */
 export function duration(value: number | undefined, name: string): number | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
-    throw new ConfigError(`${name} must be a positive number of milliseconds, not ${String(value)}`);
+  if (typeof value !== 'number' || !(value > 0 && value <= LONGEST_TIMER_MS)) {
+    const range = `a positive number of milliseconds, at most ${LONGEST_TIMER_MS}`;
+    throw new ConfigError(`${name} must be ${range}, not ${String(value)}`);
   }
   return value;
 }
@@ -132,6 +145,7 @@ const OPTION_NAMES: { readonly [K in keyof Required<HatchetOptions>]: true } = {
   namespace: true,
   headers: true,
   transport: true,
+  events: true,
   timeoutMs: true,
   retry: true,
   pollIntervalMs: true,
@@ -140,7 +154,7 @@ const OPTION_NAMES: { readonly [K in keyof Required<HatchetOptions>]: true } = {
 };
 
 function rejectUnknownKeys(options: object): void {
-  const unknown = Object.keys(options).find((key) => !(key in OPTION_NAMES));
+  const unknown = Object.keys(options).find((key) => !Object.hasOwn(OPTION_NAMES, key));
   if (unknown !== undefined) {
     throw new ConfigError(`createHatchet has no option "${unknown}"; it knows ${Object.keys(OPTION_NAMES).join(', ')}`);
   }
@@ -179,7 +193,8 @@ function setting(
 
 function tenantOf(tenant: Setting | undefined): string | undefined {
   if (tenant !== undefined && !isUuid(tenant.value) && tenant.value !== DEFAULT_TENANT) {
-    throw new ConfigError(`${tenant.name} must be the UUID of a tenant, not ${JSON.stringify(tenant.value)}`);
+    // Values are not repeated: a token may stand in the wrong place.
+    throw new ConfigError(`${tenant.name} must be the UUID of a tenant`);
   }
   return tenant?.value;
 }
@@ -255,11 +270,12 @@ function addressOf({ value, name }: Setting): { origin: string; basePath: string
   let url: URL;
   try {
     url = new URL(value);
-  } catch (cause) {
-    throw new ConfigError(`${name} must be a URL such as https://hatchet.example.com, not "${value}"`, { cause });
+  } catch {
+    // Without the cause, which holds the value.
+    throw new ConfigError(`${name} must be a URL such as https://hatchet.example.com`);
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new ConfigError(`${name} must begin with http:// or https://, not "${value}"`);
+    throw new ConfigError(`${name} must begin with http:// or https://`);
   }
   if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
     throw new ConfigError(`${name} must be just a server's address: no user, query or fragment`);

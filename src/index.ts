@@ -23,11 +23,13 @@ export {
   WorkflowNotFoundError,
 } from './error/errors.ts';
 export { type ErrorHandlers, matchError } from './error/match-error.ts';
+export type { EventConnection, EventHost, RunEventSource } from './events/source.ts';
 export type { BranchRequest } from './http/endpoints.ts';
 export type { RetryPolicy } from './http/retry-policy.ts';
-export type { HttpRequest, HttpResponse, HttpTransport } from './http/transport.ts';
+export type { HttpRequest, HttpResponse, HttpStreamPart, HttpTransport } from './http/transport.ts';
 export type { V1BranchDurableTaskResponse, V1LogLine, V1TaskRunMetric, V1TaskTiming } from './model/activity.ts';
 export type { Codec, Decoded, Decoder } from './model/decoder.ts';
+export type { ChunkEvent, FinishedEvent, GapEvent, RunEvent, TaskLifecycleEvent } from './model/event.ts';
 export type { AppliedFilter, ListFilter, RunFilter } from './model/filter.ts';
 export type { JsonObject, JsonValue } from './model/json.ts';
 export type { PaginationResponse, RejectedRow } from './model/page.ts';
@@ -54,4 +56,4 @@ export type { BulkEvent, BulkOptions, RunSelection } from './runs/bulk.ts';
 export type { PagesFilter, RunPage, V1TaskSummaryList } from './runs/list.ts';
 export type { WorkflowRunRef } from './runs/ref.ts';
 export type { RunsClient } from './runs/runs-client.ts';
-export { TRIGGER_TAG, type TriggerOptions } from './runs/trigger.ts';
+export { TRIGGER_TAG, type TriggerOptions } from './runs/send-trigger.ts';

@@ -1,24 +1,12 @@
-import {
-  asyncScheduler,
-  catchError,
-  defer,
-  from,
-  map,
-  type Observable,
-  of,
-  retry,
-  switchMap,
-  throwError,
-  timeout,
-  timer,
-} from 'rxjs';
+import { asyncScheduler, defer, from, map, type Observable, of, switchMap, timer } from 'rxjs';
 import type { Diagnose } from '../diagnostics.ts';
 import { ConnectionError, type HatchetError, isHatchetError, TimeoutError } from '../error/errors.ts';
+import { attempts } from '../operators/attempts.ts';
 import { type AnswerContext, readAnswer } from './answer.ts';
 import type { Access, Credentials } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
 import { backoffMs, type ResolvedRetryPolicy } from './retry-policy.ts';
-import type { HttpTransport } from './transport.ts';
+import type { HttpResponse, HttpTransport } from './transport.ts';
 
 /** Headers that go with every request beside the library's own. */
 export type ExtraHeaders = Readonly<Record<string, string>>;
@@ -55,75 +43,80 @@ function exchangeOnce<A>(
   endpoint: Endpoint<A>,
 ): Observable<A> {
   const { credentials, diagnose, retry: policy, timeoutMs } = config;
+  const { operation, method } = endpoint;
   const startedAt = asyncScheduler.now();
-  let attempts = 0;
+  let count = 0;
   let used: Access | undefined;
+  /** The request that waits for its answer. */
+  let underWay: { readonly context: AnswerContext; readonly sentAt: number } | undefined;
   let askedAgain = false;
 
-  const send = (access: Access, extra: ExtraHeaders): Observable<A> => {
-    attempts += 1;
+  const send = (access: Access, extra: ExtraHeaders): Observable<HttpResponse> => {
+    count += 1;
     used = access;
-    const attempt = attempts;
-    const { operation, method } = endpoint;
     const path = `${access.basePath}${endpoint.path(access.tenantId)}`;
+    const request = {
+      method,
+      origin: access.origin,
+      path: endpoint.query === undefined ? path : path + endpoint.query,
+      headers: headersOf(access, endpoint, extra),
+      body: endpoint.body === undefined ? undefined : JSON.stringify(endpoint.body),
+    };
     const secrets = () => [access.token ?? '', ...Object.values(extra)];
-    const context: AnswerContext = { operation, method, path, attempts: attempt, runId: endpoint.runId, secrets };
-    const sentAt = asyncScheduler.now();
-    if (diagnose !== undefined) diagnose({ type: 'request', operation, method, path, attempt });
-    return config.transport
-      .request({
-        method,
-        origin: access.origin,
-        path: endpoint.query === undefined ? path : path + endpoint.query,
-        headers: headersOf(access, endpoint, extra),
-        body: endpoint.body === undefined ? undefined : JSON.stringify(endpoint.body),
-      })
-      .pipe(
-        catchError((cause: unknown) => throwError(() => noAnswer(cause, context))),
-        map((response) => {
-          const now = asyncScheduler.now();
-          if (diagnose !== undefined) {
-            const durationMs = now - sentAt;
-            diagnose({ type: 'response', operation, method, path, attempt, status: response.status, durationMs });
-          }
-          return readAnswer(response, endpoint.read, context, now);
-        }),
-      );
+    const context = { operation, method, path, attempts: count, runId: endpoint.runId, secrets };
+    underWay = { context, sentAt: asyncScheduler.now() };
+    if (diagnose !== undefined) diagnose({ type: 'request', operation, method, path, attempt: count });
+    return config.transport.request(request);
   };
 
-  const pauseBefore = (error: HatchetError): Observable<unknown> => {
-    if (error._tag === 'AuthenticationError' && used !== undefined && !askedAgain) {
-      askedAgain = true;
-      const newer = credentials.refresh(used);
-      if (newer !== undefined) return newer;
-    }
-    if (!error.retryable || !endpoint.repeatable || attempts >= policy.maxAttempts) throw error;
-    const asked =
-      error._tag === 'RateLimitedError' || error._tag === 'HttpStatusError' ? error.retryAfterMs : undefined;
-    const delayMs = Math.max(backoffMs(policy, attempts, Math.random), asked ?? 0);
-    // Better the server's own answer now than a time-out later.
-    if (asyncScheduler.now() - startedAt + delayMs >= timeoutMs) throw error;
-    if (diagnose !== undefined) {
-      diagnose({ type: 'retry', operation: endpoint.operation, attempt: attempts, delayMs, error });
-    }
-    return timer(delayMs);
-  };
-
-  return defer(() => {
+  const attempt = (): Observable<HttpResponse> => {
     const access = credentials.current();
     if (access !== undefined && fixedHeaders !== undefined) return send(access, fixedHeaders);
     return credentials
       .access()
       .pipe(switchMap((known) => extraHeaders(config).pipe(switchMap((extra) => send(known, extra)))));
-  }).pipe(
-    retry({
-      delay: (error: unknown) => {
-        if (!isHatchetError(error)) throw error;
-        return pauseBefore(error);
-      },
-    }),
-    timeout({ first: timeoutMs, with: () => throwError(() => deadlinePassed(config, endpoint, used, attempts)) }),
-  );
+  };
+
+  const read = (response: HttpResponse): A => {
+    if (underWay === undefined) throw new Error('an answer without a request');
+    const { context, sentAt } = underWay;
+    underWay = undefined;
+    const now = asyncScheduler.now();
+    if (diagnose !== undefined) {
+      const { path, attempts: attempt } = context;
+      const { status } = response;
+      diagnose({ type: 'response', operation, method, path, attempt, status, durationMs: now - sentAt });
+    }
+    return readAnswer(response, endpoint.read, context, now);
+  };
+
+  const pauseBefore = (failure: unknown): Observable<unknown> => {
+    // What the transport says becomes ours; what else is not ours is a fault of the program, and stays what it is.
+    const error = underWay === undefined ? failure : noAnswer(failure, underWay.context);
+    underWay = undefined;
+    if (!isHatchetError(error)) throw error;
+    if (error._tag === 'AuthenticationError' && used !== undefined && !askedAgain) {
+      askedAgain = true;
+      const newer = credentials.refresh(used);
+      if (newer !== undefined) return newer;
+    }
+    if (!error.retryable || !endpoint.repeatable || count >= policy.maxAttempts) throw error;
+    const asked =
+      error._tag === 'RateLimitedError' || error._tag === 'HttpStatusError' ? error.retryAfterMs : undefined;
+    const delayMs = Math.max(backoffMs(policy, count, Math.random), asked ?? 0);
+    // Better the server's own answer now than a time-out later.
+    if (asyncScheduler.now() - startedAt + delayMs >= timeoutMs) throw error;
+    if (diagnose !== undefined) diagnose({ type: 'retry', operation, attempt: count, delayMs, error });
+    return timer(delayMs);
+  };
+
+  return attempts({
+    attempt,
+    read,
+    pauseBefore,
+    deadlineMs: timeoutMs,
+    makeDeadlineError: () => deadlinePassed(config, endpoint, used, count),
+  });
 }
 
 function extraHeaders({ headers }: ExchangeConfig): Observable<ExtraHeaders> {

@@ -1,5 +1,5 @@
 import { Observable } from 'rxjs';
-import type { HttpTransport } from './transport.ts';
+import type { HttpStreamPart, HttpTransport } from './transport.ts';
 
 /** The platform's own `fetch`: browsers, workers, edge runtimes. */
 export function createTransport(): HttpTransport {
@@ -27,6 +27,36 @@ export function createTransport(): HttpTransport {
             (error: unknown) => subscriber.error(error),
           );
         // Aborting after the answer has arrived does nothing.
+        return () => abort.abort();
+      }),
+    stream: ({ method, origin, path, headers, body }) =>
+      new Observable<HttpStreamPart>((subscriber) => {
+        const abort = new AbortController();
+        underWay.add(abort);
+        const read = async () => {
+          // No stored answer will do for a stream of what happens now.
+          const cache = 'no-store';
+          const response = await fetch(origin + path, {
+            method,
+            headers,
+            body: body ?? null,
+            signal: abort.signal,
+            cache,
+          });
+          subscriber.next({ type: 'head', status: response.status, headers: Object.fromEntries(response.headers) });
+          const reader = response.body?.getReader();
+          for (;;) {
+            const piece = await reader?.read();
+            if (piece === undefined || piece.done) break;
+            subscriber.next({ type: 'data', bytes: piece.value });
+          }
+        };
+        read()
+          .finally(() => underWay.delete(abort))
+          .then(
+            () => subscriber.complete(),
+            (error: unknown) => subscriber.error(error),
+          );
         return () => abort.abort();
       }),
     close: () => {

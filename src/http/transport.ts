@@ -19,6 +19,11 @@ export interface HttpResponse {
   readonly body: string;
 }
 
+/** A piece of an answer that is read as it arrives: its head first, then the bytes of its body. */
+export type HttpStreamPart =
+  | { readonly type: 'head'; readonly status: number; readonly headers: HttpResponse['headers'] }
+  | { readonly type: 'data'; readonly bytes: Uint8Array };
+
 /**
  * What carries requests: undici on Node, `fetch` in a browser, or one's own.
  *
@@ -28,6 +33,11 @@ export interface HttpResponse {
  */
 export interface HttpTransport {
   request(request: HttpRequest): Observable<HttpResponse>;
+  /**
+   * Like `request`, but emits the answer as it arrives and completes at the end of its body, however late that is. A
+   * transport without it serves no event streams; the client then polls.
+   */
+  stream?(request: HttpRequest): Observable<HttpStreamPart>;
   /** Frees every socket; requests under way end with an error. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
-import { Observable } from 'rxjs';
+import { Observable, type Observer } from 'rxjs';
 import { Agent, type Dispatcher } from 'undici';
-import type { HttpRequest, HttpResponse, HttpTransport } from './transport.ts';
+import type { HttpRequest, HttpResponse, HttpStreamPart, HttpTransport } from './transport.ts';
 
 /** How many sockets one client opens at most; further requests wait for a free one. */
 const MAX_SOCKETS = 128;
@@ -8,10 +8,15 @@ const MAX_SOCKETS = 128;
 /** One keep-alive pool of sockets over undici. */
 export function createTransport(): HttpTransport {
   const agent = new Agent({ connections: MAX_SOCKETS, pipelining: 1 });
+  // Open streams must not take the sockets that requests wait for, nor be cut off for being silent.
+  const streams = new Agent({ connections: null, pipelining: 1, bodyTimeout: 0, headersTimeout: 0 });
   return {
+    stream: (request) => new Observable((subscriber) => dispatchStream(streams, request, subscriber)),
     request: (request) => new Observable((subscriber) => dispatch(agent, request, subscriber)),
     // Not agent.close(): that waits for answers that nobody reads any more.
-    close: () => agent.destroy(),
+    close: async () => {
+      await Promise.all([agent.destroy(), streams.destroy()]);
+    },
   };
 }
 
@@ -63,6 +68,41 @@ function dispatch(agent: Agent, { method, origin, path, headers, body }: HttpReq
   return () => {
     // The error below is dear (its stack): not for the many requests that have simply ended.
     if (over) return;
+    aborted = true;
+    controller?.abort(new Error('unsubscribed'));
+  };
+}
+
+/** Sends over undici's dispatch interface and hands the body on as it arrives. */
+function dispatchStream(
+  agent: Agent,
+  { method, origin, path, headers, body }: HttpRequest,
+  observer: Observer<HttpStreamPart>,
+) {
+  let controller: Dispatcher.DispatchController | undefined;
+  let aborted = false;
+  agent.dispatch(
+    { origin, path, method, headers, body: body ?? null },
+    {
+      onRequestStart(started) {
+        controller = started;
+        if (aborted) started.abort(new Error('unsubscribed'));
+      },
+      onResponseStart(_controller, status, received) {
+        observer.next({ type: 'head', status, headers: received });
+      },
+      onResponseData(_controller, chunk) {
+        observer.next({ type: 'data', bytes: chunk });
+      },
+      onResponseEnd() {
+        observer.complete();
+      },
+      onResponseError(_controller, error) {
+        if (!aborted) observer.error(error);
+      },
+    },
+  );
+  return () => {
     aborted = true;
     controller?.abort(new Error('unsubscribed'));
   };

@@ -96,6 +96,7 @@ export function applyFilter(
   if (filter.workerId !== undefined && filter.onlyTasks === false) {
     throw new ConfigError(`${operation}: workerId selects tasks, so it cannot go with onlyTasks: false`, { operation });
   }
+  checkSize(operation, filter);
   const onlyTasks = filter.onlyTasks ?? filter.workerId !== undefined;
   if (onlyTasks && filter.parentTaskExternalId !== undefined) {
     throw new ConfigError(
@@ -122,6 +123,16 @@ export function applyFilter(
     matchMetadata: filter.matchMetadata ?? 'all',
     includePayloads: filter.includePayloads ?? true,
   };
+}
+
+/** Throws `ConfigError` if `options` has a field that is not known: a misspelled one would be ignored without a sign. */
+export function checkKeys(operation: string, options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    throw new ConfigError(`${operation}: there is no option "${unknown}"; there are ${known.join(', ')}`, {
+      operation,
+    });
+  }
 }
 
 /** Throws `ConfigError` unless `value` is a whole number from `least` on. */
@@ -158,8 +169,18 @@ function checkFields(operation: string, filter: unknown, extra: readonly string[
   }
 }
 
+/** All lists of a filter go into one query. */
+function checkSize(operation: string, filter: RunFilter): void {
+  const { statuses, workflowIds, workflowNames, idempotencyKeys, additionalMetadata = {} } = filter;
+  const lists = [statuses, workflowIds, workflowNames, idempotencyKeys, Object.keys(additionalMetadata)];
+  const values = lists.reduce((sum, list) => sum + (list?.length ?? 0), 0);
+  if (values > MAX_VALUES) {
+    throw new ConfigError(`${operation}: the filter has ${values} values, more than ${MAX_VALUES}`, { operation });
+  }
+}
+
 function isFilterName(name: string): name is keyof RunFilter {
-  return name in CHECKS;
+  return Object.hasOwn(CHECKS, name);
 }
 
 function checkDate(value: unknown, name: string): void {
@@ -195,7 +216,8 @@ function checkStatuses(value: unknown, name: string): void {
 }
 
 function checkMetadataFilter(value: unknown, name: string): void {
-  if (!isRecord(value)) throw new Error(`${name} must be an object of strings`);
+  // A Map, Headers or URLSearchParams would read as "no metadata", and so as "all runs".
+  if (!isRecord(value) || Symbol.iterator in value) throw new Error(`${name} must be a plain object of strings`);
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== 'string') throw new Error(`${name}.${key} must be a string (the server compares text)`);
     // [hatchet] A pair is split at its first colon.

@@ -1,5 +1,16 @@
-import { asyncScheduler, defer, EMPTY, expand, map, type Observable, switchMap, toArray } from 'rxjs';
-import { ConfigError } from '../error/errors.ts';
+import {
+  asyncScheduler,
+  catchError,
+  defer,
+  EMPTY,
+  expand,
+  map,
+  type Observable,
+  switchMap,
+  throwError,
+  toArray,
+} from 'rxjs';
+import { ConfigError, isHatchetError } from '../error/errors.ts';
 import {
   branchDurableTask,
   type BranchRequest,
@@ -8,9 +19,10 @@ import {
   taskEvents,
   taskLogs,
   taskMetrics,
+  taskRun,
 } from '../http/endpoints.ts';
 import type { V1BranchDurableTaskResponse, V1LogLine, V1TaskRunMetric, V1TaskTiming } from '../model/activity.ts';
-import { applyFilter, checkRunId, checkWhole, type RunFilter } from '../model/filter.ts';
+import { applyFilter, checkKeys, checkRunId, checkWhole, type RunFilter } from '../model/filter.ts';
 import type { V1TaskEvent } from '../model/run.ts';
 import type { RunsContext } from './context.ts';
 import { withWorkflowIds } from './list.ts';
@@ -43,6 +55,16 @@ export type MetricsFilter = Pick<
   | 'additionalMetadata'
 >;
 
+const METRICS_FILTERS: readonly (keyof MetricsFilter)[] = [
+  'since',
+  'until',
+  'workflowIds',
+  'workflowNames',
+  'parentTaskExternalId',
+  'triggeringEventExternalId',
+  'additionalMetadata',
+];
+
 const EVENTS_PER_REQUEST = 1_000;
 const MAX_DEPTH = 10;
 
@@ -70,6 +92,7 @@ export function getTaskLogs(context: RunsContext, taskRunId: string, filter: Log
   const operation = 'runs.getTaskLogs';
   return defer(() => {
     checkRunId(operation, taskRunId);
+    checkKeys(operation, filter, ['limit', 'since', 'until', 'search', 'levels', 'order', 'attempt']);
     checkWhole(operation, 'limit', filter.limit, 1);
     checkWhole(operation, 'attempt', filter.attempt, 1);
     const endpoint = taskLogs(operation, taskRunId, {
@@ -106,6 +129,7 @@ export function getTimings(
 export function getMetrics(context: RunsContext, filter: MetricsFilter = {}): Observable<V1TaskRunMetric[]> {
   const operation = 'runs.getMetrics';
   return defer(() => {
+    checkKeys(operation, filter, METRICS_FILTERS);
     const applied = applyFilter(operation, filter, asyncScheduler.now());
     if (Object.keys(applied.additionalMetadata ?? {}).length > 1) {
       // [hatchet] Metrics know OR only; counting other people's runs too would go unnoticed.
@@ -133,6 +157,14 @@ export function branchTask(context: RunsContext, request: BranchRequest): Observ
     checkRunId(operation, request.taskExternalId);
     checkWhole(operation, 'nodeId', request.nodeId, 0);
     checkWhole(operation, 'branchId', request.branchId, 0);
-    return context.exchange(branchDurableTask(operation, request));
+    const task = taskRun(operation, request.taskExternalId);
+    return context.exchange(branchDurableTask(operation, request)).pipe(
+      // [hatchet] A task that does not exist is answered 500.
+      catchError((error: unknown) => {
+        const rethrown = throwError(() => error);
+        if (!isHatchetError(error) || error.status !== 500) return rethrown;
+        return context.exchange(task).pipe(switchMap(() => rethrown));
+      }),
+    );
   });
 }

@@ -352,7 +352,7 @@ function checkedSelection(operation: string, selection: unknown): RunSelection {
     throw new ConfigError(`${operation}: select runs with either { ids } or { filters }`, { operation });
   }
   if (filters !== undefined) {
-    if (!isRecord(filters) || Object.values(filters).every(isNothing)) {
+    if (!isRecord(filters) || Object.entries(filters).every(selectsNothing)) {
       throw new ConfigError(`${operation}: the filter is empty; it would select every run of the last day`, {
         operation,
       });
@@ -366,6 +366,8 @@ function checkedSelection(operation: string, selection: unknown): RunSelection {
   return { ids };
 }
 
-function isNothing(value: unknown): boolean {
-  return value === undefined || (isRecord(value) && !(value instanceof Date) && Object.keys(value).length === 0);
+/** Whether a filter's field leaves every run in. */
+function selectsNothing([name, value]: readonly [string, unknown]): boolean {
+  if (value === undefined || name === 'matchMetadata' || name === 'includePayloads') return true;
+  return isRecord(value) && !(value instanceof Date) && Object.keys(value).length === 0;
 }

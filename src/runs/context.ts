@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Diagnose } from '../diagnostics.ts';
+import type { EventConnection } from '../events/source.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { ReplayLane } from './replay-lane.ts';
 import type { KnownWorkflows } from './known-workflows.ts';
@@ -22,4 +23,5 @@ export interface SharedContext {
 /** What the operations of one client are made of. */
 export interface RunsContext extends SharedContext {
   readonly replayLane: ReplayLane;
+  readonly events: EventConnection;
 }

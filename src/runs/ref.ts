@@ -14,6 +14,7 @@ import { DecodeError, TimeoutError } from '../error/errors.ts';
 import { type Decoder, problemOf } from '../model/decoder.ts';
 import { checkRunId } from '../model/filter.ts';
 import type { JsonObject } from '../model/json.ts';
+import type { RunEvent } from '../model/event.ts';
 import type { V1WorkflowRunDetails } from '../model/run.ts';
 import type { V1TaskStatus } from '../model/status.ts';
 import { deadline } from '../operators/deadline.ts';
@@ -21,6 +22,7 @@ import { cancelRun } from './cancel.ts';
 import type { RunsContext } from './context.ts';
 import { getDetails, getResult, getStatus } from './reads.ts';
 import { replayRun } from './replay.ts';
+import { subscribeToStream } from './stream.ts';
 import { outcomeOf, type RunState, watchUntilEnded } from './wait.ts';
 
 /**
@@ -48,6 +50,10 @@ export interface WorkflowRunRef<O> {
   readonly result$: Observable<O>;
   /** The run's details. Emits: once per subscription, with a request of its own. */
   readonly details$: Observable<V1WorkflowRunDetails>;
+  /** The run's events, with a subscription of its own each time; see `runs.subscribeToStream`. */
+  readonly events$: Observable<RunEvent>;
+  /** Just the text of the run's chunks. Completes and errors as `events$`; gaps are silent, so prefer `events$` for records. */
+  readonly stream$: Observable<string>;
   /** One look at the status; see `runs.getStatus`. */
   status(): Observable<V1TaskStatus>;
   /** One look at the result, checked by the workflow's codec; see `runs.getResult`. */
@@ -69,6 +75,7 @@ export interface RefOptions<O> {
 export function createRunRef<O>(context: RunsContext, runId: string, options: RefOptions<O> = {}): WorkflowRunRef<O> {
   const { guard } = context;
   const waitTimeoutMs = options.waitTimeoutMs ?? context.waitTimeoutMs;
+  const events = guard(subscribeToStream(context, runId));
   let lastStatus: V1TaskStatus | undefined;
 
   const state$: Observable<RunState> = defer(() => {
@@ -111,6 +118,11 @@ export function createRunRef<O>(context: RunsContext, runId: string, options: Re
       ),
     ),
     details$: guard(getDetails(context, runId)),
+    events$: events,
+    stream$: events.pipe(
+      filter((event) => event.type === 'chunk'),
+      map(({ text }) => text),
+    ),
     status: () => guard(getStatus(context, runId)),
     result: () =>
       guard(getResult(context, runId)).pipe(map((output) => decodeOutput('ref.result', runId, options.output, output))),

@@ -6,6 +6,9 @@ import { asyncScheduler } from 'rxjs';
  */
 const GRACE_MS = 30_000;
 
+/** How long after one look has found a run another may still miss it. [hatchet] Details may come before the rest. */
+const SEEN_GRACE_MS = 2_000;
+
 /** How many runs are remembered at most; the oldest are forgotten first. */
 const CAPACITY = 20_000;
 
@@ -13,6 +16,8 @@ const CAPACITY = 20_000;
 export interface RunMemory {
   /** The run was triggered now, as a run of this workflow. */
   triggered(runId: string, workflowName: string): void;
+  /** A look found the run: before long, all others will. */
+  seen(runId: string): void;
   /** The workflow of a run that was triggered moments ago and may not be readable yet. */
   freshWorkflowOf(runId: string): string | undefined;
   /** The run was replayed: what shows fewer attempts than this (of all its tasks together) is from before. */
@@ -22,7 +27,7 @@ export interface RunMemory {
 }
 
 export function createRunMemory(): RunMemory {
-  const fresh = new Map<string, { readonly at: number; readonly workflowName: string }>();
+  const fresh = new Map<string, { at: number; readonly workflowName: string }>();
   const replays = new Map<string, { readonly at: number; readonly attempts: number }>();
 
   const recent = <A extends { readonly at: number }>(entries: Map<string, A>, runId: string): A | undefined => {
@@ -34,6 +39,10 @@ export function createRunMemory(): RunMemory {
 
   return {
     triggered: (runId, workflowName) => remember(fresh, runId, { at: asyncScheduler.now(), workflowName }),
+    seen(runId) {
+      const entry = fresh.get(runId);
+      if (entry !== undefined) entry.at = Math.min(entry.at, asyncScheduler.now() - GRACE_MS + SEEN_GRACE_MS);
+    },
     freshWorkflowOf: (runId) => recent(fresh, runId)?.workflowName,
     replayed: (runId, attempts) => remember(replays, runId, { at: asyncScheduler.now(), attempts }),
     attemptsAtLeast: (runId) => recent(replays, runId)?.attempts ?? 0,

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { V1BranchDurableTaskResponse, V1LogLine, V1TaskRunMetric, V1TaskTiming } from '../model/activity.ts';
 import type { BranchRequest } from '../http/endpoints.ts';
 import type { Decoder } from '../model/decoder.ts';
+import type { RunEvent } from '../model/event.ts';
 import type { ListFilter, RunFilter } from '../model/filter.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { V1TaskEvent, V1TaskSummary, V1WorkflowRunDetails } from '../model/run.ts';
@@ -40,7 +41,9 @@ import {
 import { getDetails, getResult, getStatus, getTaskRun } from './reads.ts';
 import { createRunRef, type WorkflowRunRef } from './ref.ts';
 import { replayRun } from './replay.ts';
-import { createRun, type TriggerOptions, triggerRun } from './trigger.ts';
+import { subscribeToStream, triggerAndStream } from './stream.ts';
+import type { TriggerOptions } from './send-trigger.ts';
+import { createRun, triggerRun } from './trigger.ts';
 
 /**
  * The runs of a tenant.
@@ -184,6 +187,26 @@ export interface RunsClient {
    */
   bulkReplayByFiltersWithPagination(options?: BulkOptions): Observable<BulkEvent>;
 
+  /**
+   * Triggers a run and emits its events from the very first one on: they are subscribed to before the run exists.
+   *
+   * Emits: as `subscribeToStream`. Completes: after `finished`. Errors: as `trigger` and `subscribeToStream`. Requests: those
+   * of `trigger`, once per subscription, and the event stream. Unsubscribing closes the stream; the run goes on.
+   */
+  triggerAndStream<I, O>(workflow: WorkflowOf<I, O>, input: I, options?: TriggerOptions): Observable<RunEvent>;
+
+  /**
+   * The events of a run: chunks of text, what happens to its tasks, gaps where chunks are lost, and its end.
+   *
+   * Emits: each chunk at most once and in order per attempt of a task; a `gap` for what is, or may be, lost; `finished` last,
+   * with the status that the run itself tells. Completes: after `finished`, never because a connection ended. Errors:
+   * `RunNotFoundError`; `StreamInterruptedError` when the stream was down for a minute. Requests: one connection at a time,
+   * resumed where it broke. Unsubscribing closes it.
+   *
+   * @param options - `lastEventId`: the `id` of the last event that was seen, to go on after it
+   */
+  subscribeToStream(runId: string, options?: { readonly lastEventId?: string | undefined }): Observable<RunEvent>;
+
   /** A ref to a run, without a request. A malformed id is a `ConfigError` of the ref's streams. */
   getRunRef<O = JsonObject>(runId: string, options?: { readonly output?: Decoder<O> | undefined }): WorkflowRunRef<O>;
 
@@ -217,7 +240,8 @@ export interface RunsClient {
   /**
    * Starts a new branch of a durable task from one of its nodes. [hatchet] Nodes that do not exist are accepted.
    *
-   * Emits: the new branch, once. Errors: `RunNotFoundError`. Requests: one, never repeated.
+   * Emits: the new branch, once. Errors: `RunNotFoundError`. Requests: one, never repeated; after a 500, which is how the
+   * server answers for a task that does not exist, a look at the task.
    */
   branchDurableTask(request: BranchRequest): Observable<V1BranchDurableTaskResponse>;
 }
@@ -244,6 +268,8 @@ export function createRunsClient(context: RunsContext): RunsClient {
       guard(actByFilters(context, 'runs.bulkCancelByFiltersWithPagination', CANCEL, options)),
     bulkReplayByFiltersWithPagination: (options) =>
       guard(actByFilters(context, 'runs.bulkReplayByFiltersWithPagination', REPLAY, options)),
+    triggerAndStream: (workflow, input, options) => guard(triggerAndStream(context, workflow, input, options)),
+    subscribeToStream: (runId, options) => guard(subscribeToStream(context, runId, options)),
     getRunRef: (runId, options) => createRunRef(context, runId, options),
     getTaskEvents: (taskRunId) => guard(getTaskEvents(context, taskRunId)),
     getTaskLogs: (taskRunId, filter) => guard(getTaskLogs(context, taskRunId, filter)),

@@ -36,12 +36,39 @@ export function assess(details: V1WorkflowRunDetails, attemptsAtLeast: number): 
   if (!isTerminal(run.status)) return { state: 'live', status: run.status };
   // [hatchet] After a replay, details go on showing the old end for a moment.
   if (attemptsOf(tasks) < attemptsAtLeast) return { state: 'live', status: 'QUEUED' };
+  const assessment = assessEnd(details);
+  if (assessment.state === 'live' || !hasStaleStep(details)) return assessment;
+  return { state: 'settling', ending: assessment.ending };
+}
+
+function assessEnd(details: V1WorkflowRunDetails): Assessment {
+  const { run, tasks } = details;
   if (run.status === 'CANCELLED') return { state: 'ended', ending: { status: 'CANCELLED' } };
   if (run.status === 'FAILED') return assessFailure(details);
   const ending: Ending = { status: 'COMPLETED', output: outputOf(details) };
   // [hatchet] For some milliseconds a run may be COMPLETED before its tasks are, or the other way round.
   const whole = tasks.length > 0 && tasks.every(({ status }) => isTerminal(status)) && allStepsThere(details);
   return { state: whole ? 'ended' : 'settling', ending };
+}
+
+/**
+ * Whether a step ended before one that it comes after, so that its end is from before a replay.
+ *
+ * [hatchet] A replayed DAG's steps get their new attempts one by one; after the first, the run may say COMPLETED (or
+ * FAILED) for some 100 ms because of what is left of the others.
+ */
+function hasStaleStep({ shape, tasks }: V1WorkflowRunDetails): boolean {
+  const taskOf = new Map(tasks.map((task) => [task.taskExternalId, task]));
+  const stepOf = new Map(shape.map(({ stepId, taskExternalId }) => [stepId, taskOf.get(taskExternalId)]));
+  return shape.some(({ taskExternalId, childrenStepIds }) => {
+    const { attempt = 1, finishedAt } = taskOf.get(taskExternalId) ?? {};
+    if (attempt < 2 || finishedAt === undefined) return false;
+    return childrenStepIds.some((stepId) => {
+      const child = stepOf.get(stepId);
+      const childAt = child?.startedAt ?? child?.finishedAt;
+      return childAt !== undefined && childAt < finishedAt;
+    });
+  });
 }
 
 /** All attempts of all tasks; a replay raises it. */

@@ -16,7 +16,7 @@ import { runDetails, runStatus, taskEvents } from '../http/endpoints.ts';
 import type { JsonObject } from '../model/json.ts';
 import { isTerminal, type V1TaskStatus } from '../model/status.ts';
 import { poll } from '../operators/poll.ts';
-import type { RunsContext } from './context.ts';
+import type { SharedContext } from './context.ts';
 import { assess, type Ending, type FailedTask, verdictOf } from './settlement.ts';
 import { whenVisible } from './when-visible.ts';
 
@@ -61,7 +61,7 @@ const EVENTS_LIMIT = 1_000;
  * Emits: each change of status; the last one has the `ending`. Completes: after that. Errors: what a look cannot recover
  * from; a retryable error after a minute of nothing else. Requests: one small look each time, one or two more at the end.
  */
-export function watchUntilEnded(context: RunsContext, operation: string, runId: string): Observable<RunState> {
+export function watchUntilEnded(context: SharedContext, operation: string, runId: string): Observable<RunState> {
   return defer(() => {
     const startedAt = asyncScheduler.now();
     let last: V1TaskStatus | undefined;
@@ -113,7 +113,7 @@ export function watchUntilEnded(context: RunsContext, operation: string, runId: 
  *
  * Emits: the run's state, once.
  */
-export function lookOnce(context: RunsContext, operation: string, runId: string): Observable<RunState> {
+export function lookOnce(context: SharedContext, operation: string, runId: string): Observable<RunState> {
   return defer(() => {
     let doubtfulSince: number | undefined;
     const look = () =>
@@ -147,7 +147,7 @@ export function outcomeOf(operation: string, runId: string, ending: Ending): Jso
 }
 
 function lookAt(
-  context: RunsContext,
+  context: SharedContext,
   operation: string,
   runId: string,
   doubtfulMs: number,
@@ -181,7 +181,7 @@ function lookAt(
 
 /** Tells a failure that stays from one that a retry will undo, by the failed tasks' histories. */
 function judgeFailure(
-  context: RunsContext,
+  context: SharedContext,
   operation: string,
   ending: Ending,
   tasks: readonly FailedTask[],

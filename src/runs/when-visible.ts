@@ -1,4 +1,4 @@
-import { asyncScheduler, defer, map, type Observable, retry, switchMap, timer } from 'rxjs';
+import { asyncScheduler, defer, map, type Observable, retry, switchMap, tap, timer } from 'rxjs';
 import { type HatchetError, isHatchetError, WorkflowNotFoundError } from '../error/errors.ts';
 import type { SharedContext } from './context.ts';
 
@@ -30,6 +30,7 @@ export function whenVisible<A>(
     let firstMissedAt: number | undefined;
     let looks = 0;
     return look.pipe(
+      tap(() => context.memory.seen(runId)),
       retry({
         delay: (error: unknown) => {
           if (!isHatchetError(error) || error._tag !== 'RunNotFoundError') throw error;
