@@ -6,8 +6,8 @@ import type { RunEventSource } from './events/source.ts';
 import { type Access, askedCredentials, type Credentials, fixedCredentials } from './http/credentials.ts';
 import type { ExtraHeaders } from './http/exchange.ts';
 import type { ResolvedRetryPolicy, RetryPolicy } from './http/retry-policy.ts';
+import { claimsOf } from './http/token-claims.ts';
 import type { HttpTransport } from './http/transport.ts';
-import { isRecord } from './model/json.ts';
 import { isUuid } from './model/uuid.ts';
 
 /** Options of a client. What is left out is taken from the environment, then from the token, then from the default. */
@@ -250,19 +250,6 @@ function claimedServer(token: Setting | undefined, claims: Readonly<Record<strin
   return token !== undefined && typeof value === 'string' && value !== ''
     ? { value, name: `the claim "server_url" of ${token.name}` }
     : undefined;
-}
-
-/** The claims of a JWT, unverified: only the server can check the signature. */
-function claimsOf(token: string): Readonly<Record<string, unknown>> | undefined {
-  const payload = token.split('.')[1];
-  if (payload === undefined) return undefined;
-  try {
-    const bytes = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (c) => c.charCodeAt(0));
-    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
-    return isRecord(claims) ? claims : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function addressOf({ value, name }: Setting): { origin: string; basePath: string } {

@@ -32,26 +32,28 @@ export function readAnswer<A>(response: HttpResponse, read: Reader<A>, context: 
   let json: unknown;
   try {
     json = JSON.parse(response.body);
-  } catch (cause) {
-    throw decodeError({ path: '', expected: 'JSON', got: shorten(response.body) }, response, context, cause);
+  } catch (error) {
+    // A new error: the message of the original quotes the text.
+    const cause = new SyntaxError(redacted(error instanceof Error ? error.message : '', context.secrets()));
+    throw decodeError({ path: '', expected: 'JSON', got: response.body }, response, context, cause);
   }
   try {
     return read(json);
   } catch (error) {
     if (!(error instanceof Mismatch)) throw error;
-    const problem = { path: error.path.join('.'), expected: error.expected, got: shorten(error.got) };
+    const problem = { path: error.path.join('.'), expected: error.expected, got: error.got };
     throw decodeError(problem, response, context);
   }
 }
 
 function decodeError(
-  problem: { path: string; expected: string; got: string },
+  problem: { path: string; expected: string; got: unknown },
   response: HttpResponse,
   context: AnswerContext,
   cause?: unknown,
 ): DecodeError {
   const place = problem.path === '' ? 'the answer' : `"${problem.path}" of the answer`;
-  const got = redacted(problem.got, context.secrets());
+  const got = shorten(problem.got, (text) => redacted(text, context.secrets()));
   return new DecodeError(
     `${context.operation}: ${place} is not ${problem.expected} (got ${got})`,
     { ...problem, got },
@@ -61,7 +63,8 @@ function decodeError(
 
 function errorOf(response: HttpResponse, context: AnswerContext, now: number): HatchetError {
   const { status } = response;
-  const says = redacted(descriptionOf(response.body), context.secrets());
+  // Redacted before it is cut: a secret cut in two would not be found.
+  const says = descriptionOf(redacted(response.body, context.secrets())).slice(0, SNIPPET_LENGTH);
   const at = `${context.operation}: ${context.method} ${context.path} answered ${status}${says === '' ? '' : ` (${says})`}`;
   const details = errorContext(response, context);
   if (status === 401 || status === 403) return new AuthenticationError(`${at}. ${authenticationHint(says)}`, details);
@@ -118,8 +121,13 @@ function errorContext(response: HttpResponse, context: AnswerContext, cause?: un
   };
 }
 
-/** `text` without the secrets: a proxy's error page may well echo the request's headers. */
-function redacted(text: string, secrets: readonly string[]): string {
-  // A short "secret" would tear ordinary words apart.
-  return secrets.reduce((rest, secret) => (secret.length < 8 ? rest : rest.replaceAll(secret, '[redacted]')), text);
+/** `text` without the secrets, plain or as JSON writes them: a proxy's error page may well echo the request's headers. */
+export function redacted(text: string, secrets: readonly string[]): string {
+  return secrets
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+    .reduce(
+      // A short "secret" would tear ordinary words apart.
+      (rest, secret) => (secret.length < 8 ? rest : rest.replaceAll(secret, '[redacted]')),
+      text,
+    );
 }

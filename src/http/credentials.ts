@@ -1,4 +1,4 @@
-import { defer, from, map, Observable, of, share, tap } from 'rxjs';
+import { defer, type Observable, of } from 'rxjs';
 import { ConfigError, AuthenticationError, isHatchetError } from '../error/errors.ts';
 
 /** Where requests go and as whom. */
@@ -29,18 +29,26 @@ export function fixedCredentials(access: Access): Credentials {
 /** Credentials whose token comes from a function. `resolve` checks a token and reads what its claims say. */
 export function askedCredentials(ask: () => string | Promise<string>, resolve: (token: string) => Access): Credentials {
   let current: Access | undefined;
-  const question = defer(() => from(Promise.resolve(askSafely(ask)))).pipe(
-    map(resolve),
-    tap((access) => {
-      current = access;
-    }),
-    // One question at a time, whoever asks; the next refusal asks anew.
-    share(),
-  );
+  let underWay: Promise<Access> | undefined;
+
+  /** One question at a time, whoever asks; the next refusal asks anew. */
+  const question = (): Promise<Access> => {
+    underWay ??= askSafely(ask)
+      .then(resolve)
+      .then((access) => {
+        current = access;
+        return access;
+      })
+      .finally(() => {
+        underWay = undefined;
+      });
+    return underWay;
+  };
+
   return {
     current: () => current,
-    access: () => defer(() => (current === undefined ? question : of(current))),
-    refresh: (refused) => defer(() => (current !== undefined && current !== refused ? of(current) : question)),
+    access: () => defer(() => (current === undefined ? question() : of(current))),
+    refresh: (refused) => defer(() => (current !== undefined && current !== refused ? of(current) : question())),
   };
 }
 

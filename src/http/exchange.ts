@@ -2,7 +2,7 @@ import { asyncScheduler, defer, from, map, type Observable, of, switchMap, timer
 import type { Diagnose } from '../diagnostics.ts';
 import { ConnectionError, type HatchetError, isHatchetError, TimeoutError } from '../error/errors.ts';
 import { attempts } from '../operators/attempts.ts';
-import { type AnswerContext, readAnswer } from './answer.ts';
+import { type AnswerContext, readAnswer, redacted } from './answer.ts';
 import type { Access, Credentials } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
 import { backoffMs, type ResolvedRetryPolicy } from './retry-policy.ts';
@@ -62,7 +62,7 @@ function exchangeOnce<A>(
       headers: headersOf(access, endpoint, extra),
       body: endpoint.body === undefined ? undefined : JSON.stringify(endpoint.body),
     };
-    const secrets = () => [access.token ?? '', ...Object.values(extra)];
+    const secrets = () => [access.token ?? '', ...Object.values(extra).flatMap(secretsOf)];
     const context = { operation, method, path, attempts: count, runId: endpoint.runId, secrets };
     underWay = { context, sentAt: asyncScheduler.now() };
     if (diagnose !== undefined) diagnose({ type: 'request', operation, method, path, attempt: count });
@@ -124,6 +124,11 @@ function extraHeaders({ headers }: ExchangeConfig): Observable<ExtraHeaders> {
   return given.pipe(map(lowerCased));
 }
 
+/** What may be secret in a header: all of it, the part behind `Bearer`, each value of a cookie. */
+function secretsOf(header: string): readonly string[] {
+  return [header, ...header.split(/[\s;,=]+/)];
+}
+
 /** One spelling for each header, so that none is sent twice. */
 function lowerCased(headers: ExtraHeaders): ExtraHeaders {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
@@ -140,8 +145,8 @@ function headersOf(access: Access, endpoint: Endpoint<unknown>, extra: ExtraHead
 
 function noAnswer(cause: unknown, context: AnswerContext): HatchetError {
   if (isHatchetError(cause)) return cause;
-  const { operation, method, path, attempts, runId } = context;
-  const reason = cause instanceof Error ? cause.message : 'unknown reason';
+  const { operation, method, path, attempts, runId, secrets } = context;
+  const reason = cause instanceof Error ? redacted(cause.message, secrets()) : 'unknown reason';
   return new ConnectionError(`${operation}: no answer to ${method} ${path}: ${reason}`, {
     operation,
     method,

@@ -35,11 +35,11 @@ export function problemOf(left: unknown): Problem {
   return { path: keys.filter((key) => key !== '').join('.'), expected: type, got: shorten(first['value']) };
 }
 
-/** A value as at most 100 characters of JSON. */
-export function shorten(value: unknown): string {
+/** A value as at most 100 characters of JSON, after `clean` has taken out what must not be shown. */
+export function shorten(value: unknown, clean: (text: string) => string = (text) => text): string {
   let text: string;
   try {
-    text = value === undefined ? 'undefined' : (JSON.stringify(value) ?? typeof value);
+    text = value === undefined ? 'undefined' : clean(JSON.stringify(value) ?? typeof value);
   } catch {
     text = typeof value;
   }

@@ -75,5 +75,7 @@ const READERS: { readonly [K in RunEvent['type']]: Reader<Extract<RunEvent, { re
 export const readRunEvent: Reader<RunEvent | undefined> = (value) => {
   if (!isRecord(value)) throw new Mismatch('an event', value);
   const { type } = value;
-  return type === 'chunk' || type === 'task' || type === 'finished' || type === 'gap' ? READERS[type](value) : undefined;
+  return type === 'chunk' || type === 'task' || type === 'finished' || type === 'gap'
+    ? READERS[type](value)
+    : undefined;
 };

@@ -145,6 +145,13 @@ export function checkWhole(operation: string, name: string, value: number | unde
   }
 }
 
+/** Throws `ConfigError` unless `value` is a date, if it is given. */
+export function checkTime(operation: string, name: string, value: Date | undefined): void {
+  if (value !== undefined && (!(value instanceof Date) || Number.isNaN(value.getTime()))) {
+    throw new ConfigError(`${operation}: ${name} must be a valid Date`, { operation });
+  }
+}
+
 /** Throws `ConfigError` unless `id` is a UUID. */
 export function checkRunId(operation: string, id: string): void {
   if (!isUuid(id))

@@ -31,18 +31,29 @@ export function attempts<A, B>(config: AttemptsConfig<A, B>): Observable<B> {
     let turn = new Subscription();
 
     /** Each turn ends the one before; it is known before it begins, since it may end while it does. */
-    const takeTurn = (begin: () => Subscription) => {
+    const takeTurn = (begin: (mine: Subscription) => Subscription) => {
       turn.unsubscribe();
       const mine = new Subscription();
       turn = mine;
       try {
-        mine.add(begin());
+        mine.add(begin(mine));
       } catch (error) {
         subscriber.error(error);
       }
     };
-    const start = () => takeTurn(() => attempt().subscribe({ next: succeed, error: fail, complete }));
-    const complete = () => subscriber.complete();
+    const start = () =>
+      takeTurn((mine) =>
+        attempt().subscribe({
+          // A synchronous source cannot be unsubscribed yet when its answer fails: what it says after that is not heard.
+          next: (answer) => {
+            if (!mine.closed) succeed(answer);
+          },
+          error: fail,
+          complete: () => {
+            if (!mine.closed) subscriber.complete();
+          },
+        }),
+      );
     const succeed = (answer: A) => {
       let value: B;
       try {

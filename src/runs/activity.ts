@@ -22,7 +22,7 @@ import {
   taskRun,
 } from '../http/endpoints.ts';
 import type { V1BranchDurableTaskResponse, V1LogLine, V1TaskRunMetric, V1TaskTiming } from '../model/activity.ts';
-import { applyFilter, checkKeys, checkRunId, checkWhole, type RunFilter } from '../model/filter.ts';
+import { applyFilter, checkKeys, checkRunId, checkTime, checkWhole, type RunFilter } from '../model/filter.ts';
 import type { V1TaskEvent } from '../model/run.ts';
 import type { RunsContext } from './context.ts';
 import { withWorkflowIds } from './list.ts';
@@ -95,6 +95,8 @@ export function getTaskLogs(context: RunsContext, taskRunId: string, filter: Log
     checkKeys(operation, filter, ['limit', 'since', 'until', 'search', 'levels', 'order', 'attempt']);
     checkWhole(operation, 'limit', filter.limit, 1);
     checkWhole(operation, 'attempt', filter.attempt, 1);
+    checkTime(operation, 'since', filter.since);
+    checkTime(operation, 'until', filter.until);
     const endpoint = taskLogs(operation, taskRunId, {
       limit: filter.limit ?? 1_000,
       since: filter.since?.toISOString(),

@@ -95,7 +95,10 @@ function readableOnes(
       (runId) =>
         whenVisible(context, operation, runId, context.exchange(runStatus(operation, runId))).pipe(
           map(() => []),
-          catchError((error: unknown) => failureOf(runId, error).pipe(map((failure) => [failure]))),
+          // A look that failed for now is no reason not to cancel: the looks that follow tell.
+          catchError((error: unknown) =>
+            isHatchetError(error) && error.retryable ? of([]) : failureOf(runId, error).pipe(map((one) => [one])),
+          ),
         ),
       LOOKS_AT_ONCE,
     ),

@@ -49,7 +49,10 @@ export function createKnownWorkflows(exchange: Exchange): KnownWorkflows {
 function pageWith(exchange: Exchange, operation: string, name: string, from: number): Observable<string | undefined> {
   const page = (offset: number) =>
     exchange(workflows(operation, name, offset, PAGE)).pipe(
-      map(({ rows }) => ({ found: idIn(rows, name), next: rows.length < PAGE ? undefined : offset + PAGE })),
+      map(({ rows, rejected }) => ({
+        found: idIn(rows, name),
+        next: rows.length + rejected.length < PAGE ? undefined : offset + PAGE,
+      })),
     );
   return page(from).pipe(
     expand(({ found, next }) => (found !== undefined || next === undefined ? EMPTY : page(next))),

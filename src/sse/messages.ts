@@ -41,6 +41,8 @@ export function parseMessages(bytes$: Observable<Uint8Array>): Observable<SseSig
     });
     return bytes$.subscribe({
       next: (bytes) => {
+        // A source that cannot be stopped at once must not feed a parser that has given up.
+        if (subscriber.closed) return;
         const before = whole;
         parser.feed(decoder.decode(bytes, { stream: true }));
         if (whole === before) subscriber.next({ type: 'alive' });

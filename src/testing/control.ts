@@ -62,8 +62,9 @@ export const createControl = ({ store, executor, random, timers, clock, options 
       if (!isDropped) replaying = true;
       for (let batch = 0; batch * BATCH < tasks.length; batch += 1) {
         const isLost = isDropped || (options.lostReplays && batch >= BATCHES_KEPT);
-        if (!isLost) replayBatch(tasks.slice(batch * BATCH, (batch + 1) * BATCH));
+        // [hatchet] the new attempts show about when the answer comes, not before
         await timers.pause(options.replayBatchPauseMs);
+        if (!isLost) replayBatch(tasks.slice(batch * BATCH, (batch + 1) * BATCH));
       }
       if (!isDropped) replaying = false;
     },

@@ -170,10 +170,14 @@ export const createExecutor = (parts: ExecutorParts): Executor => {
       const existing = stepTask(run, step.name);
       if (existing === undefined) {
         enqueue(createStep(run, step, clock.now(), parentOutputs(run, step)), random.amount(options.scheduleDelayMs));
-      } else if (existing.waiting) {
-        existing.waiting = false;
-        nextAttempt(existing);
-        enqueue(existing, random.amount(options.scheduleDelayMs));
+      } else if (existing.waiting && existing.retryTimer === undefined) {
+        // [hatchet] until then the step shows its old end, and the run may say COMPLETED in between
+        existing.retryTimer = timers.after(Math.max(1, random.amount(options.replayedStepDelayMs)), () => {
+          existing.retryTimer = undefined;
+          existing.waiting = false;
+          nextAttempt(existing);
+          enqueue(existing, random.amount(options.scheduleDelayMs));
+        });
       }
     }
   };

@@ -40,6 +40,11 @@ export interface EngineOptions {
   readonly lostReplays?: boolean | undefined;
   /** Milliseconds a replay call takes for each batch of 100 tasks. @defaultValue 200 */
   readonly replayBatchPauseMs?: number | undefined;
+  /**
+   * Milliseconds from the end of a replayed step to the new attempt of the step after it, in which the run is called
+   * COMPLETED (or FAILED) because of that step's old end. @defaultValue [20, 100]
+   */
+  readonly replayedStepDelayMs?: Amount | undefined;
   /** Worker slots: as many tasks run at once, the others wait QUEUED. @defaultValue 100 */
   readonly concurrency?: number | undefined;
   /** Milliseconds a failed attempt is seen as FAILED before its retry. @defaultValue [4, 80] */
@@ -72,6 +77,7 @@ export const resolveOptions = (options: EngineOptions): ResolvedOptions => ({
   storeDelayMs: options.storeDelayMs ?? [0, 3],
   lostReplays: options.lostReplays ?? true,
   replayBatchPauseMs: options.replayBatchPauseMs ?? 200,
+  replayedStepDelayMs: options.replayedStepDelayMs ?? [20, 100],
   concurrency: options.concurrency ?? 100,
   retryDelayMs: options.retryDelayMs ?? [4, 80],
   backoffSecondMs: options.backoffSecondMs ?? 1000,
