@@ -4,7 +4,7 @@ import { ConfigError } from './error/errors.ts';
 import { defaultRunEvents } from './events/default-source.ts';
 import type { RunEventSource } from './events/source.ts';
 import { type Access, askedCredentials, type Credentials, fixedCredentials } from './http/credentials.ts';
-import type { ExtraHeaders } from './http/exchange.ts';
+import type { HeadersOption } from './http/extra-headers.ts';
 import type { ResolvedRetryPolicy, RetryPolicy } from './http/retry-policy.ts';
 import { claimsOf } from './http/token-claims.ts';
 import type { HttpTransport } from './http/transport.ts';
@@ -28,7 +28,7 @@ export interface HatchetOptions {
   /** Prefix of every workflow name. Environment: `HATCHET_CLIENT_NAMESPACE`. Lower-cased, ended by one `_`. */
   readonly namespace?: string | undefined;
   /** Further request headers, or a function that gives them for each request. */
-  readonly headers?: ExtraHeaders | (() => ExtraHeaders | Promise<ExtraHeaders>) | undefined;
+  readonly headers?: HeadersOption;
   /** What carries requests. Default: undici on Node, `fetch` in a browser. */
   readonly transport?: HttpTransport | undefined;
   /**

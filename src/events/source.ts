@@ -1,7 +1,8 @@
 import type { Observable } from 'rxjs';
 import type { Diagnose } from '../diagnostics.ts';
 import type { Credentials } from '../http/credentials.ts';
-import type { Exchange, ExtraHeaders } from '../http/exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { HeadersOption } from '../http/extra-headers.ts';
 import type { ResolvedRetryPolicy } from '../http/retry-policy.ts';
 import type { HttpTransport } from '../http/transport.ts';
 import type { RunEvent } from '../model/event.ts';
@@ -37,7 +38,7 @@ export interface EventHost {
   readonly credentials: Credentials;
   readonly exchange: Exchange;
   readonly transport: HttpTransport;
-  readonly headers: ExtraHeaders | (() => ExtraHeaders | Promise<ExtraHeaders>) | undefined;
+  readonly headers: HeadersOption;
   readonly retry: ResolvedRetryPolicy;
   readonly timeoutMs: number;
   readonly diagnose: Diagnose;

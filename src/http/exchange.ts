@@ -1,21 +1,19 @@
-import { asyncScheduler, defer, from, map, type Observable, of, switchMap, timer } from 'rxjs';
+import { asyncScheduler, defer, type Observable, switchMap, timer } from 'rxjs';
 import type { Diagnose } from '../diagnostics.ts';
 import { ConnectionError, type HatchetError, isHatchetError, TimeoutError } from '../error/errors.ts';
 import { attempts } from '../operators/attempts.ts';
 import { type AnswerContext, readAnswer, redacted } from './answer.ts';
 import type { Access, Credentials } from './credentials.ts';
 import type { Endpoint } from './endpoint.ts';
+import { type ExtraHeaders, fixedHeadersOf, headersFor, type HeadersOption } from './extra-headers.ts';
 import { backoffMs, type ResolvedRetryPolicy } from './retry-policy.ts';
 import type { HttpResponse, HttpTransport } from './transport.ts';
-
-/** Headers that go with every request beside the library's own. */
-export type ExtraHeaders = Readonly<Record<string, string>>;
 
 /** What an exchange is made of. */
 export interface ExchangeConfig {
   readonly credentials: Credentials;
   readonly transport: HttpTransport;
-  readonly headers: ExtraHeaders | (() => ExtraHeaders | Promise<ExtraHeaders>) | undefined;
+  readonly headers: HeadersOption;
   readonly retry: ResolvedRetryPolicy;
   /** Of one request, all its attempts together. Milliseconds. */
   readonly timeoutMs: number;
@@ -32,7 +30,7 @@ export interface ExchangeConfig {
 export type Exchange = <A>(endpoint: Endpoint<A>) => Observable<A>;
 
 export function createExchange(config: ExchangeConfig): Exchange {
-  const fixedHeaders = typeof config.headers === 'function' ? undefined : lowerCased(config.headers ?? {});
+  const fixedHeaders = fixedHeadersOf(config.headers);
   return (endpoint) => defer(() => exchangeOnce(config, fixedHeaders, endpoint));
 }
 
@@ -74,7 +72,7 @@ function exchangeOnce<A>(
     if (access !== undefined && fixedHeaders !== undefined) return send(access, fixedHeaders);
     return credentials
       .access()
-      .pipe(switchMap((known) => extraHeaders(config).pipe(switchMap((extra) => send(known, extra)))));
+      .pipe(switchMap((known) => headersFor(config.headers).pipe(switchMap((extra) => send(known, extra)))));
   };
 
   const read = (response: HttpResponse): A => {
@@ -119,19 +117,9 @@ function exchangeOnce<A>(
   });
 }
 
-function extraHeaders({ headers }: ExchangeConfig): Observable<ExtraHeaders> {
-  const given = typeof headers === 'function' ? from(Promise.resolve(headers())) : of(headers ?? {});
-  return given.pipe(map(lowerCased));
-}
-
 /** What may be secret in a header: all of it, the part behind `Bearer`, each value of a cookie. */
 function secretsOf(header: string): readonly string[] {
   return [header, ...header.split(/[\s;,=]+/)];
-}
-
-/** One spelling for each header, so that none is sent twice. */
-function lowerCased(headers: ExtraHeaders): ExtraHeaders {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function headersOf(access: Access, endpoint: Endpoint<unknown>, extra: ExtraHeaders): Record<string, string> {

@@ -16,6 +16,7 @@ import {
   timer,
   toArray,
 } from 'rxjs';
+import { duration } from '../config.ts';
 import { ConfigError, type HatchetError, isHatchetError } from '../error/errors.ts';
 import { type AppliedFilter, applyFilter, checkRunId, checkWhole, type RunFilter } from '../model/filter.ts';
 import { isRecord } from '../model/json.ts';
@@ -192,10 +193,7 @@ export function actByFilters(
       ...filter
     } = options;
     checkWhole(operation, 'chunkSize', chunkSize, 1);
-    if (sleepTime !== 'adaptive' && (typeof sleepTime !== 'number' || !Number.isFinite(sleepTime) || sleepTime < 0)) {
-      const message = `${operation}: sleepTime must be milliseconds from 0 on, or "adaptive", not ${String(sleepTime)}`;
-      throw new ConfigError(message, { operation });
-    }
+    if (sleepTime !== 'adaptive' && sleepTime !== 0) duration(sleepTime, `${operation}: sleepTime`);
     const applied = bulkFilter(operation, action, filter);
     const until = applied.until ?? new Date(asyncScheduler.now());
     const act = (chunk: readonly string[]) =>

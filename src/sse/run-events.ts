@@ -2,10 +2,8 @@ import {
   asyncScheduler,
   concatMap,
   defer,
-  from,
   map,
   Observable,
-  of,
   retry,
   switchMap,
   takeWhile,
@@ -17,6 +15,7 @@ import { ConnectionError, type HatchetError, isHatchetError, StreamInterruptedEr
 import type { EventHost } from '../events/source.ts';
 import { type AnswerContext, readAnswer } from '../http/answer.ts';
 import type { Access } from '../http/credentials.ts';
+import { headersFor } from '../http/extra-headers.ts';
 import { backoffMs } from '../http/retry-policy.ts';
 import type { HttpRequest, HttpStreamPart } from '../http/transport.ts';
 import { type RunEvent, readRunEvent } from '../model/event.ts';
@@ -171,10 +170,9 @@ function requestFor(
   { operation, runId }: StreamTarget,
   lastEventId: string | undefined,
 ): Observable<Opening> {
-  const extra$ = typeof headers === 'function' ? defer(() => from(Promise.resolve(headers()))) : of(headers ?? {});
   return credentials.access().pipe(
     switchMap((access) =>
-      extra$.pipe(
+      headersFor(headers).pipe(
         map((extra) => {
           const path = `${access.basePath}/api/v1/stable/tenants/${access.tenantId}/workflow-runs/${runId}/events`;
           const request: HttpRequest = {
