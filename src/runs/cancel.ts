@@ -157,7 +157,7 @@ function statusOfRunOrTask(
   );
 }
 
-/** One request for the ids of all runs that still live, and at the end one for those that were cancelled. */
+/** One request for the ids of all runs that still live, and one for those that were cancelled. */
 function lookAtList(
   context: RunsContext,
   operation: string,
@@ -170,9 +170,12 @@ function lookAtList(
     switchMap((live) => {
       const stopped = pending.filter((id) => !live.has(id));
       const rest = pending.filter((id) => live.has(id));
-      // Which of the stopped ones were cancelled is asked only in a window that cannot hold a tenant's whole history.
-      if (stopped.length === 0 || since.getTime() === 0) {
-        return of({ pending: rest, result: { ...result, affected: [...result.affected, ...stopped] } });
+      if (stopped.length === 0) return of({ pending: rest, result });
+      // Without a window, a list of cancelled runs could be a tenant's whole history; and an id may be nobody's at all.
+      if (since.getTime() === 0) {
+        return lookOneByOne(context, operation, { pending: stopped, result }).pipe(
+          map((next) => ({ ...next, pending: [...rest, ...next.pending] })),
+        );
       }
       return idsWith('CANCELLED').pipe(
         map((cancelled) => ({

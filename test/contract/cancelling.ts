@@ -99,6 +99,14 @@ export function cancelling(open: Open, queuedRun: () => Promise<string>): void {
       await one(kept.cancel());
     });
 
+    test('an unknown id among many does not pass as stopped', async () => {
+      const { runs, startMany } = open();
+      const ids = idsOf(await startMany(25, 'contract-slow', () => ({ ms: 60_000 })));
+      const error = await errorWithTag('RunNotFoundError', runs.bulkCancel({ ids: [...ids, UNKNOWN_ID] }));
+      expect(error.failures?.map(({ runId }) => runId)).toEqual([UNKNOWN_ID]);
+      expect(sorted(error.affected ?? [])).toEqual(sorted(ids));
+    });
+
     test('one id that does not exist fails, the others are cancelled, and the error says so', async () => {
       const { runs, start } = open();
       const { id } = await start('contract-slow', { ms: 60_000 });
