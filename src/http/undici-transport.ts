@@ -1,23 +1,56 @@
-import { Observable, type Observer } from 'rxjs';
-import { Agent, type Dispatcher } from 'undici';
+import { from, Observable, type Observer } from 'rxjs';
+import type { Agent, Dispatcher } from 'undici';
 import type { HttpRequest, HttpResponse, HttpStreamPart, HttpTransport } from './transport.ts';
 
 /** How many sockets one client opens at most; further requests wait for a free one. */
 const MAX_SOCKETS = 128;
 
-/** One keep-alive pool of sockets over undici. */
+/** The sockets of one client. */
+interface Pools {
+  readonly requests: Agent;
+  /** Open streams must not take the sockets that requests wait for, nor be cut off for being silent. */
+  readonly streams: Agent;
+}
+
+/** One keep-alive pool of sockets over undici, which is loaded with the first request: it is slow to load. */
 export function createTransport(): HttpTransport {
-  const agent = new Agent({ connections: MAX_SOCKETS, pipelining: 1 });
-  // Open streams must not take the sockets that requests wait for, nor be cut off for being silent.
-  const streams = new Agent({ connections: null, pipelining: 1, bodyTimeout: 0, headersTimeout: 0 });
+  let pools: Pools | undefined;
+  let loading: Promise<Pools> | undefined;
+  let closed = false;
+
+  const load = async (): Promise<Pools> => {
+    const undici = await import('undici');
+    pools = {
+      requests: new undici.Agent({ connections: MAX_SOCKETS, pipelining: 1 }),
+      streams: new undici.Agent({ connections: null, pipelining: 1, bodyTimeout: 0, headersTimeout: 0 }),
+    };
+    if (closed) await destroy(pools);
+    return pools;
+  };
+
+  const over = <A>(send: (loaded: Pools, observer: Observer<A>) => () => void): Observable<A> =>
+    new Observable((subscriber) => {
+      if (pools !== undefined) return send(pools, subscriber);
+      loading ??= load();
+      return from(loading).subscribe({
+        next: (loaded) => subscriber.add(send(loaded, subscriber)),
+        error: (error: unknown) => subscriber.error(error),
+      });
+    });
+
   return {
-    stream: (request) => new Observable((subscriber) => dispatchStream(streams, request, subscriber)),
-    request: (request) => new Observable((subscriber) => dispatch(agent, request, subscriber)),
-    // Not agent.close(): that waits for answers that nobody reads any more.
+    request: (request) => over(({ requests }, observer) => dispatch(requests, request, observer)),
+    stream: (request) => over(({ streams }, observer) => dispatchStream(streams, request, observer)),
     close: async () => {
-      await Promise.all([agent.destroy(), streams.destroy()]);
+      closed = true;
+      if (pools !== undefined) await destroy(pools);
     },
   };
+}
+
+/** Not close(): that waits for answers that nobody reads any more. */
+async function destroy({ requests, streams }: Pools): Promise<void> {
+  await Promise.all([requests.destroy(), streams.destroy()]);
 }
 
 interface AnswerObserver {

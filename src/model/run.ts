@@ -156,14 +156,10 @@ const readDuration: Reader<number | undefined> = (value) =>
 
 const readPayload = objectOrEmpty as Reader<JsonObject>;
 
+const readConfigTasks = goodOnesOf(objectOf<WorkflowConfigTask>({ ReadableId: text, Retries: numberOrZero }));
+
 const readWorkflowConfig: Reader<WorkflowConfig | undefined> = (value) =>
-  isRecord(value)
-    ? {
-        ...value,
-        Name: textOrEmpty(value['Name']),
-        Tasks: goodOnesOf(objectOf<WorkflowConfigTask>({ ReadableId: text, Retries: numberOrZero }))(value['Tasks']),
-      }
-    : undefined;
+  isRecord(value) ? { ...value, Name: textOrEmpty(value['Name']), Tasks: readConfigTasks(value['Tasks']) } : undefined;
 
 export const readTaskSummary: Reader<V1TaskSummary> = objectOf<V1TaskSummary>({
   metadata: readMeta,
@@ -225,10 +221,12 @@ export const readRunDetails: Reader<V1WorkflowRunDetails> = objectOf<V1WorkflowR
   workflowConfig: readWorkflowConfig,
 });
 
+const readStub = objectOf<{ run: { metadata: { id: string } } }>({
+  run: objectOf({ metadata: objectOf({ id: text }) }),
+});
+
 /** The id in the answer to a trigger. [hatchet] The rest of that answer is a stub: empty status, null arrays. */
-export const readTriggeredId: Reader<string> = (value) =>
-  objectOf<{ run: { metadata: { id: string } } }>({ run: objectOf({ metadata: objectOf({ id: text }) }) })(value).run
-    .metadata.id;
+export const readTriggeredId: Reader<string> = (value) => readStub(value).run.metadata.id;
 
 /** The codec of a list's row or a task. */
 export const V1TaskSummaryCodec: t.Type<V1TaskSummary, unknown, unknown> = codecOf('V1TaskSummary', readTaskSummary);

@@ -70,7 +70,7 @@ export function preparedTrigger<I, O>(
  */
 function sendTrigger(context: RunsContext, operation: string, body: TriggerBody): Observable<string> {
   const { workflowName, additionalMetadata } = body;
-  const sent = context.exchange(trigger(operation, body)).pipe(
+  const sending = context.exchange(trigger(operation, body)).pipe(
     catchError((error: unknown) =>
       throwError(() => (isHatchetError(error) ? triggerError(operation, error, additionalMetadata) : error)),
     ),
@@ -78,11 +78,13 @@ function sendTrigger(context: RunsContext, operation: string, body: TriggerBody)
       context.memory.triggered(runId, workflowName);
       return runId;
     }),
-    // Two parties below listen to it, and it must be sent once.
+  );
+  if (context.knownWorkflows.has(workflowName)) return sending;
+
+  // Two parties below listen to it, and it must be sent once.
+  const sent = sending.pipe(
     share({ connector: () => new ReplaySubject<string>(1), resetOnComplete: false, resetOnError: false }),
   );
-  if (context.knownWorkflows.has(workflowName)) return sent;
-
   // A look-up that fails says nothing about the workflow; it must not fail the trigger.
   const exists = context.knownWorkflows.idOf(operation, workflowName).pipe(
     map((id) => id !== undefined),

@@ -10,7 +10,7 @@ const LAST_PAUSE_MS = 500;
 const SUSPICIOUS_MS = 250;
 
 /**
- * Repeats a look at a run while the run may just not be readable yet.
+ * Repeats a look at a run while the run may just not be readable yet. To be called when the look begins, not before.
  *
  * [hatchet] A run is 404 for some milliseconds after its trigger (seconds under load), and for ever if no workflow has
  * that name. Runs that this client triggered have a grace window; of others nothing is known, so they get
@@ -26,6 +26,8 @@ export function whenVisible<A>(
   look: Observable<A>,
   strangerGraceMs = 0,
 ): Observable<A> {
+  // The usual case costs nothing: a run that has been there for long, or never was.
+  if (strangerGraceMs === 0 && context.memory.freshWorkflowOf(runId) === undefined) return look;
   return defer(() => {
     let firstMissedAt: number | undefined;
     let looks = 0;
