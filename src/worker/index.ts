@@ -1,0 +1,6 @@
+export {
+  reliableStream,
+  type ReliableStream,
+  type ReliableStreamOptions,
+  type StreamContext,
+} from './reliable-stream.ts';
