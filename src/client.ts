@@ -5,6 +5,7 @@ import { createTransport } from '#transport';
 import { type HatchetOptions, resolveConfig } from './config.ts';
 import { ConfigError } from './error/errors.ts';
 import { createExchange } from './http/exchange.ts';
+import { withInternals } from './internals.ts';
 import { createKnownWorkflows } from './runs/known-workflows.ts';
 import { createReplayLane } from './runs/replay-lane.ts';
 import { createRunMemory } from './runs/run-memory.ts';
@@ -61,12 +62,13 @@ export function createHatchet(options: HatchetOptions = {}): Hatchet {
         map(({ status, ending }) => ({ status, final: ending !== undefined })),
       ),
   });
-  const runs = createRunsClient({ ...shared, events, replayLane: createReplayLane(shared) });
+  const context = { ...shared, events, replayLane: createReplayLane(shared) };
+  const runs = createRunsClient(context);
   const close = async () => {
     if (!closed.closed && !closed.hasError) closed.error(new ConfigError('the client was closed'));
     await Promise.all([events.close(), config.transport.close()]);
   };
-  return {
+  const hatchet: Hatchet = {
     runs,
     get tenantId() {
       return config.credentials.current()?.tenantId ?? config.tenantId;
@@ -74,6 +76,7 @@ export function createHatchet(options: HatchetOptions = {}): Hatchet {
     close,
     [Symbol.asyncDispose]: close,
   };
+  return withInternals(hatchet, context);
 }
 
 /** The process's environment; empty in a browser. */

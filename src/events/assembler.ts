@@ -188,7 +188,11 @@ export function createAssembler(options: AssemblerOptions): Assembler {
     const [attempt, next] = task.attempts;
     if (attempt === undefined || next === undefined) return [];
     const events = tell(task, attempt, attempt.flush());
-    if (!attempt.whole) {
+    if (attempt.mixed) {
+      events.push(
+        gap(task, `attempt ${attempt.retryCount} and one before it ran into each other, with a loss between them`),
+      );
+    } else if (!attempt.whole) {
       if (!attempt.closed) task.unclosed.push(attempt);
       if (task.counted && !attempt.closed) events.push(uncountedGap(task, attempt));
       else if (task.doubt?.reason !== undefined) events.push(gap(task, task.doubt.reason, attempt.next));

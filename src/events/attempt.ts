@@ -64,6 +64,8 @@ export class Attempt {
   /** Whether a hole came out that is a loss. */
   #lossy = false;
   #headMissed = false;
+  /** Whether its marks name two attempts: the end of one and the beginning of the next are lost between them. */
+  #mixed = false;
 
   constructor(info: {
     readonly retryCount: number;
@@ -106,10 +108,15 @@ export class Attempt {
   /** Whether it is proved that nothing is missing from the first chunk that could be had to the last. */
   get whole(): boolean {
     const closing = this.#closing;
-    if (closing === undefined || this.#lossy || this.#waiting.size > 0) return false;
+    if (closing === undefined || this.#lossy || this.#mixed || this.#waiting.size > 0) return false;
     if (closing.index === undefined) return this.#unnumbered === closing.count;
     // A task that puts chunks past its stream has more numbers than counts; fewer cannot be.
     return this.#next === closing.index + 1 && closing.index >= closing.count;
+  }
+
+  /** Whether chunks of two attempts have come out as one, whose numbers happened to fit together. */
+  get mixed(): boolean {
+    return this.#mixed;
   }
 
   /** Whether the closing mark came out. */
@@ -260,6 +267,7 @@ export class Attempt {
 
   #note(mark: StreamMark, index: number | undefined): void {
     if (mark.retryCount !== undefined) {
+      this.#mixed ||= this.certain && mark.retryCount !== this.retryCount;
       this.retryCount = mark.retryCount;
       this.certain = true;
     }

@@ -13,10 +13,12 @@ const hrtime = (): bigint => process.hrtime.bigint();
 /** The zero time of Go, which stands for "not set" on the wire. */
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
-/** A clock that follows the system's and never gives one microsecond twice. */
+/** A clock that begins with the system's time and never gives one microsecond twice. */
 export const createClock = (): Clock => {
   let last = 0;
-  const present = (): number => dateNow() * 1000 + Number((hrtime() / 1000n) % 1000n);
+  const startUs = dateNow() * 1000;
+  const startNs = hrtime();
+  const present = (): number => startUs + Number((hrtime() - startNs) / 1000n);
   return {
     now() {
       last = Math.max(present(), last + 1);

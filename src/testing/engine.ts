@@ -1,5 +1,6 @@
 import { createClock } from './clock.ts';
 import { createControl } from './control.ts';
+import { createEventStreams } from './event-streams.ts';
 import type { Services } from './exchange.ts';
 import { createExecutor } from './executor.ts';
 import { createFaultBox } from './faults.ts';
@@ -62,6 +63,7 @@ export const startEngine = async (options: EngineOptions = {}): Promise<Engine> 
   const workflows = new Map<string, Workflow>();
   const executor = createExecutor({ store, clock, random, timers, options: resolved, workflows });
   const control = createControl({ store, executor, clock, random, timers, options: resolved });
+  const streams = createEventStreams(store, resolved.heartbeatMs);
   const faults = createFaultBox();
   const services: Services = {
     store,
@@ -71,6 +73,7 @@ export const startEngine = async (options: EngineOptions = {}): Promise<Engine> 
     options: resolved,
     executor,
     control,
+    streams,
     workflows,
     tenantId,
     otherTenantId,
@@ -111,6 +114,7 @@ export const startEngine = async (options: EngineOptions = {}): Promise<Engine> 
     closing ??= (async () => {
       executor.close();
       timers.close();
+      streams.close();
       faults.clear();
       await server.close();
     })();

@@ -1,6 +1,7 @@
 import type { Body } from './body.ts';
 import type { Clock } from './clock.ts';
 import type { Control } from './control.ts';
+import type { Deliver, EventStreams } from './event-streams.ts';
 import type { Executor } from './executor.ts';
 import type { Target } from './operation.ts';
 import type { ResolvedOptions } from './options.ts';
@@ -19,6 +20,7 @@ export interface Services {
   readonly options: ResolvedOptions;
   readonly executor: Executor;
   readonly control: Control;
+  readonly streams: EventStreams;
   readonly workflows: ReadonlyMap<string, Workflow>;
   readonly tenantId: string;
   readonly otherTenantId: string;
@@ -29,6 +31,8 @@ export interface Exchange {
   readonly target: Target;
   readonly query: Query;
   body(): Body;
+  /** Where an event stream is to go on. */
+  readonly lastEventId: string | undefined;
   /** Set when the path names a run or a task. */
   readonly run: Run | undefined;
   readonly task: Task | undefined;
@@ -38,6 +42,8 @@ export interface Exchange {
 export interface Reply {
   readonly status: number;
   readonly text: string;
+  /** Writes the answer itself: an event stream. */
+  readonly deliver?: Deliver;
 }
 
 /** Answers one operation. */

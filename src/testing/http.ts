@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Deliver } from './event-streams.ts';
 import type { Reply, Services } from './exchange.ts';
 import type { FaultBox, Strike } from './faults.ts';
 import { answer } from './operations.ts';
@@ -46,6 +47,11 @@ const parsed = (text: string): unknown => {
 
 const MALFORMED = '<!doctype html>\n<html><body><h1>502 Bad Gateway</h1></body></html>\n';
 
+const lastEventIdOf = (headers: IncomingHttpHeaders): string | undefined => {
+  const value = headers['last-event-id'];
+  return typeof value === 'object' ? value[0] : value;
+};
+
 const errorBody = (body: unknown): string => {
   if (typeof body === 'string') return body;
   return `${JSON.stringify(body ?? { message: 'Internal Server Error' })}\n`;
@@ -85,6 +91,16 @@ export const listen = async (wantedPort: number, parts: HttpParts): Promise<Http
     response.end(text);
   };
 
+  const stream = (
+    deliver: Deliver,
+    response: ServerResponse,
+    record: Writable<RecordedRequest>,
+    cutAfter: number | undefined,
+  ): void => {
+    record.status = 200;
+    deliver(response, cutAfter);
+  };
+
   /** Strikes in place of the server; false when it must answer itself. */
   const strikeInstead = (strike: Strike, response: ServerResponse, record: Writable<RecordedRequest>): boolean => {
     const { fault } = strike;
@@ -103,7 +119,7 @@ export const listen = async (wantedPort: number, parts: HttpParts): Promise<Http
   const deliver = (reply: Reply, strike: Strike, response: ServerResponse, record: Writable<RecordedRequest>): void => {
     const { fault } = strike;
     let { text } = reply;
-    if (strike.transforms.length > 0) {
+    if (strike.transforms.length > 0 && reply.deliver === undefined) {
       let value: unknown = parsed(text);
       for (const transform of strike.transforms) value = transform(value, record);
       text = `${JSON.stringify(value)}\n`;
@@ -113,6 +129,10 @@ export const listen = async (wantedPort: number, parts: HttpParts): Promise<Http
         ...JSON_HEADERS,
         'content-type': fault.contentType ?? 'text/html',
       });
+      return;
+    }
+    if (reply.deliver !== undefined) {
+      stream(reply.deliver, response, record, fault?.kind === 'cut' ? fault.bytes : undefined);
       return;
     }
     const bytes = Buffer.from(text);
@@ -169,6 +189,7 @@ export const listen = async (wantedPort: number, parts: HttpParts): Promise<Http
       authorization: headers.authorization,
       contentType: headers['content-type'],
       body,
+      lastEventId: lastEventIdOf(headers),
     };
     const strike = parts.faults.strike(record);
     const latencyMs = random.amount(options.latencyMs) + (strike?.delayMs ?? 0);
@@ -176,7 +197,8 @@ export const listen = async (wantedPort: number, parts: HttpParts): Promise<Http
       const reply = answer(incoming, parts.token(), services);
       const known = reply instanceof Promise ? await reply : reply;
       if (latencyMs > 0) await timers.pause(latencyMs);
-      send(response, record, known.status, known.text);
+      if (known.deliver !== undefined) stream(known.deliver, response, record, undefined);
+      else send(response, record, known.status, known.text);
       return;
     }
     record.faults = strike.kinds;

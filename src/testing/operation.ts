@@ -22,6 +22,7 @@ export type Operation =
   | 'listDagTasks'
   | 'listWorkflows'
   | 'listWorkers'
+  | 'subscribeToStream'
   | 'unknown';
 
 /** Where a request leads: the operation, and the id its path names. */
@@ -102,6 +103,10 @@ export const route = (method: string, path: string): Target => {
   if (found.operation !== 'unknown') return found;
   const [tenant, path2] = split(rest);
   const [kind, subId] = split(path2);
+  // The server has no such thing: run events leave it by gRPC only. Gateways have it, under these paths.
+  if (kind === 'workflow-runs' && method === 'GET' && /^([^/]+\/)?events$/.test(subId)) {
+    return { operation: 'subscribeToStream', scope: 'tenant', id: tenant, subId: subId.slice(0, -'events'.length) };
+  }
   if (kind !== 'durable-tasks' || method !== 'GET' || subId === '' || subId.includes('/')) return UNKNOWN;
   return { operation: 'getDurableTaskLog', scope: 'tenant', id: tenant, subId };
 };

@@ -5,6 +5,7 @@ import type { Handler, Reply, Services } from './exchange.ts';
 import type { Operation, Target } from './operation.ts';
 import { BadRequest, createQuery } from './query.ts';
 import * as control from './routes/control.ts';
+import { subscribeToStream } from './routes/events.ts';
 import * as lists from './routes/lists.ts';
 import * as runs from './routes/runs.ts';
 import { trigger } from './routes/trigger.ts';
@@ -32,6 +33,7 @@ const handlers: Readonly<Record<Operation, Handler>> = {
   getDurableTaskLog: control.getDurableTaskLog,
   listWorkflows,
   listWorkers,
+  subscribeToStream,
   // These two never pass the checks.
   listDagTasks: internalError,
   unknown: internalError,
@@ -44,6 +46,7 @@ export interface Incoming {
   readonly authorization: string | undefined;
   readonly contentType: string | undefined;
   readonly body: string;
+  readonly lastEventId: string | undefined;
 }
 
 const refusalOf = (error: unknown): Reply =>
@@ -60,6 +63,7 @@ export const answer = (incoming: Incoming, token: string, services: Services): R
         target,
         query: createQuery(incoming.params),
         body: () => readBody(incoming.body, incoming.contentType),
+        lastEventId: incoming.lastEventId,
         run: checked.run,
         task: checked.task,
       },

@@ -53,6 +53,8 @@ export interface EngineOptions {
   readonly backoffSecondMs?: number | undefined;
   /** Milliseconds between two looks of a blocking trigger, which gives up after ten. @defaultValue 1000 */
   readonly blockingPollMs?: number | undefined;
+  /** The longest silence on an event stream, in milliseconds. @defaultValue 15000 */
+  readonly heartbeatMs?: number | undefined;
   /** How many requests `engine.requests` keeps: the newest ones, and for a while some more. @defaultValue 10000 */
   readonly keepRequests?: number | undefined;
 }
@@ -82,5 +84,6 @@ export const resolveOptions = (options: EngineOptions): ResolvedOptions => ({
   retryDelayMs: options.retryDelayMs ?? [4, 80],
   backoffSecondMs: options.backoffSecondMs ?? 1000,
   blockingPollMs: options.blockingPollMs ?? 1000,
+  heartbeatMs: options.heartbeatMs ?? 15_000,
   keepRequests: options.keepRequests ?? 10_000,
 });
