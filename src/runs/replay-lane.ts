@@ -14,7 +14,7 @@ export type Replayed = 'replayed' | HatchetError;
 export type ReplayLane = BatchLane<Replayed>;
 
 /** [hatchet] Beyond 100 tasks, a call is worked on in parts, of which later ones get lost. */
-const IDS_PER_CALL = 100;
+export const IDS_PER_CALL = 100;
 
 /** How many single looks are under way at once. */
 const LOOKS_AT_ONCE = 8;

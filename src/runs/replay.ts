@@ -4,10 +4,8 @@ import { replayRuns } from '../http/endpoints.ts';
 import { checkRunId } from '../model/filter.ts';
 import { allFailed, bulkError, type BulkOutcome, NOTHING_DONE } from './bulk-outcome.ts';
 import type { RunsContext } from './context.ts';
+import { IDS_PER_CALL } from './replay-lane.ts';
 import { piecesOf } from './take-effect.ts';
-
-/** [hatchet] Beyond 100 tasks, a call is worked on in parts, of which later ones get lost. */
-const IDS_PER_CALL = 100;
 
 /** See `RunsClient.replay`. */
 export function replayRun(context: RunsContext, runId: string): Observable<string[]> {
